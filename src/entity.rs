@@ -1,0 +1,475 @@
+//! The nouns of the house: ids, peers, dialects, phases, ends, names.
+//!
+//! The lowest floor. It knows std and Unicode and nothing else: no channel, no
+//! clock, no socket, no file. Every other room speaks in these words, and the
+//! words an operator reads (`complete (length)`, `sending`) are written here
+//! once, for table, event line and JSON alike.
+
+use std::fmt::{self, Write as _};
+use std::net::SocketAddr;
+
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
+/// One accepted or dialled connection; counts from 1 in the order of birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnId(pub u64);
+
+/// One transfer of one file over one connection; counts from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct XferId(pub u64);
+
+/// One item of the client's queue; counts from 1 and outlives its transfers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JobId(pub u64);
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Peer(pub SocketAddr);
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A protocol spoken over TCP. `net::wire` holds one file for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dialect {
+    /// `FileRequest`/`FileResponse`, magic 0x497E: one request a connection.
+    Classic,
+    /// ferrydeck's own protocol on the same magic.
+    Deck,
+}
+
+impl Dialect {
+    /// Every dialect there is, in the order of the command line's help.
+    pub const ALL: [Self; 2] = [Self::Classic, Self::Deck];
+
+    /// The word used on the command line, in URLs, in the table and in JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::Deck => "deck",
+        }
+    }
+
+    /// The port a URL without one means.
+    pub const fn default_port(self) -> u16 {
+        match self {
+            Self::Classic | Self::Deck => 18_814,
+        }
+    }
+
+    /// Whether a client can ask such a server what it holds.
+    pub const fn lists(self) -> bool {
+        match self {
+            Self::Classic => false,
+            Self::Deck => true,
+        }
+    }
+
+    /// Whether a cut download can go on from where it stopped.
+    pub const fn resumes(self) -> bool {
+        match self {
+            Self::Classic => false,
+            Self::Deck => true,
+        }
+    }
+}
+
+/// What a listener takes: a guess from the first bytes, or one dialect alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Speak {
+    /// Told apart by the opening bytes.
+    Auto,
+    /// Nothing is guessed; the dialect's own clock runs from accept.
+    Only(Dialect),
+}
+
+impl Speak {
+    /// The word used on the command line, on the screen and in JSON.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Only(dialect) => dialect.label(),
+        }
+    }
+
+    /// The listener's dialect by its word; `None` if there is none of that name.
+    pub fn parse(word: &str) -> Option<Self> {
+        if word == Self::Auto.label() {
+            return Some(Self::Auto);
+        }
+        Dialect::ALL
+            .into_iter()
+            .find(|dialect| dialect.label() == word)
+            .map(Self::Only)
+    }
+}
+
+/// Declares an enum that fits one atomic byte, with its word for every reader.
+macro_rules! byte_enum {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)+ }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum $name { $($(#[$doc])* $variant,)+ }
+
+        impl $name {
+            /// Every value, in order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word for it in JSON; the screen shows the same with blanks for `_`.
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            /// The byte kept in a dial.
+            pub const fn to_byte(self) -> u8 {
+                self as u8
+            }
+
+            /// Back from a dial's byte; `None` for a byte that means nothing.
+            pub fn from_byte(byte: u8) -> Option<Self> {
+                Self::ALL.get(usize::from(byte)).copied()
+            }
+        }
+    };
+}
+
+byte_enum! {
+    /// Where a connection stands.
+    Phase {
+        /// Nothing understood yet: the dialect itself is still open.
+        Opening = "opening",
+        /// A head has begun to arrive and is not whole.
+        Request = "request",
+        /// Between two requests.
+        Idle = "idle",
+        /// A payload goes out.
+        Sending = "sending",
+        /// A payload comes in.
+        Receiving = "receiving",
+        /// All is said; the peer's last bytes are being drained.
+        Lingering = "lingering",
+    }
+}
+
+byte_enum! {
+    /// Which limit a connection ran over.
+    Rule {
+        /// Nothing came after accept (`--first-byte-timeout`).
+        FirstByte = "first_byte_timeout",
+        /// The head was not whole in time (`--head-timeout`).
+        Head = "head_timeout",
+        /// classic's whole request was not there in time (`--request-timeout`).
+        Request = "request_timeout",
+        /// A transfer moved no byte for too long (`--stall-timeout`).
+        Stall = "stall_timeout",
+        /// No request for too long (`--idle-timeout`).
+        Idle = "idle_timeout",
+    }
+}
+
+byte_enum! {
+    /// How a connection ended. Data, not an error: law 7.
+    End {
+        /// All was said and done.
+        Done = "done",
+        /// The peer closed first.
+        PeerClosed = "peer_closed",
+        /// A limit fired; the `timeout` event names it.
+        Timeout = "timeout",
+        /// The peer broke its protocol.
+        Malformed = "malformed",
+        /// The answer was no.
+        Refused = "refused",
+        /// A newcomer needed the place of a silent connection.
+        Displaced = "displaced",
+        /// The operator ended it.
+        Kicked = "kicked",
+        /// The server is leaving.
+        Shutdown = "shutdown",
+        /// The disk or the network failed.
+        Failed = "failed",
+        /// The connection's own task panicked: a fault in ferrydeck.
+        Panicked = "panicked",
+    }
+}
+
+byte_enum! {
+    /// How a transfer ended. The first three went well; there are no other words for that.
+    Outcome {
+        /// The content's BLAKE3 root was checked.
+        CompleteHash = "complete_hash",
+        /// As many bytes as announced arrived.
+        CompleteLength = "complete_length",
+        /// The dialect cannot prove where the content ends.
+        EndedNotProvable = "ended_not_provable",
+        /// Cut, changed underneath, disk full, refused in the middle.
+        Failed = "failed",
+        /// Ended by its own user, or by the server's shutdown.
+        Cancelled = "cancelled",
+        /// Ended by the operator.
+        Kicked = "kicked",
+        /// Ended by the clock.
+        TimedOut = "timed_out",
+    }
+}
+
+impl Outcome {
+    /// The words a person reads.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::CompleteHash => "complete (hash)",
+            Self::CompleteLength => "complete (length)",
+            Self::EndedNotProvable => "ended, not provable",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Kicked => "kicked",
+            Self::TimedOut => "timed out",
+        }
+    }
+
+    /// Whether the file stands under its own name at the receiver.
+    pub const fn went_well(self) -> bool {
+        matches!(
+            self,
+            Self::CompleteHash | Self::CompleteLength | Self::EndedNotProvable
+        )
+    }
+}
+
+byte_enum! {
+    /// Which way the payload goes, seen from this process.
+    Direction {
+        /// From here to the peer.
+        Out = "out",
+        /// From the peer to here.
+        In = "in",
+    }
+}
+
+byte_enum! {
+    /// What a name in a listing stands for.
+    Kind {
+        /// A folder; shown first.
+        Dir = "dir",
+        /// A regular file.
+        File = "file",
+    }
+}
+
+/// A name or path as it may be shown: no control and no format character left in it.
+///
+/// Every `Cc` and `Cf` character (escape sequences, bidi and zero-width marks
+/// among them), the line and paragraph separators, and every byte that is not
+/// UTF-8 stand escaped. Only this type reaches the screen, the log and JSON's
+/// display fields.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DisplayName(Box<str>);
+
+impl DisplayName {
+    /// Cleans whatever a peer or a disk gave.
+    pub fn new(raw: &[u8]) -> Self {
+        let mut clean = String::with_capacity(raw.len());
+        for chunk in raw.utf8_chunks() {
+            for ch in chunk.valid().chars() {
+                push_clean(&mut clean, ch);
+            }
+            for byte in chunk.invalid() {
+                // Writing to a String cannot fail.
+                let _ = write!(clean, "\\x{byte:02x}");
+            }
+        }
+        Self(clean.into_boxed_str())
+    }
+
+    /// The clean text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for DisplayName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl From<&str> for DisplayName {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes())
+    }
+}
+
+fn push_clean(clean: &mut String, ch: char) {
+    let dirty = matches!(
+        ch.general_category(),
+        GeneralCategory::Control
+            | GeneralCategory::Format
+            | GeneralCategory::LineSeparator
+            | GeneralCategory::ParagraphSeparator
+    );
+    match ch {
+        _ if !dirty => clean.push(ch),
+        '\n' => clean.push_str("\\n"),
+        '\r' => clean.push_str("\\r"),
+        '\t' => clean.push_str("\\t"),
+        '\0'..='\x7f' => {
+            let _ = write!(clean, "\\x{:02x}", u32::from(ch));
+        }
+        _ => {
+            let _ = write!(clean, "\\u{{{:x}}}", u32::from(ch));
+        }
+    }
+}
+
+/// A path on the serving side: `/` between components, no leading `/`, empty for the root.
+///
+/// Bytes, because a peer may send any; it has no `Display`, so it cannot reach
+/// a screen by accident. Whether it may be *opened* is the store's to say.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RemotePath(Box<[u8]>);
+
+impl RemotePath {
+    /// Takes what a peer sent as it is.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into().into_boxed_slice())
+    }
+
+    /// The served folder itself.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Whether it names the served folder itself.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The bytes as they came.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The path as text, if it is UTF-8.
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// The form for the screen.
+    pub fn shown(&self) -> DisplayName {
+        DisplayName::new(&self.0)
+    }
+
+    /// The path one component deeper.
+    #[must_use]
+    pub fn join(&self, name: &str) -> Self {
+        let mut bytes = self.0.to_vec();
+        if !bytes.is_empty() {
+            bytes.push(b'/');
+        }
+        bytes.extend_from_slice(name.as_bytes());
+        Self::new(bytes)
+    }
+
+    /// The folder it is in; the root is its own parent.
+    #[must_use]
+    pub fn parent(&self) -> Self {
+        match self.0.iter().rposition(|&b| b == b'/') {
+            Some(cut) => Self::new(&self.0[..cut]),
+            None => Self::root(),
+        }
+    }
+
+    /// The last component; empty for the root.
+    pub fn file_name(&self) -> &[u8] {
+        match self.0.iter().rposition(|&b| b == b'/') {
+            Some(cut) => &self.0[cut + 1..],
+            None => &self.0,
+        }
+    }
+}
+
+impl From<&str> for RemotePath {
+    fn from(text: &str) -> Self {
+        Self::new(text.as_bytes())
+    }
+}
+
+/// One line of a remote folder.
+///
+/// The name is what the peer sent and has no `Display` of its own here:
+/// `shown()` is the way to the screen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Entry {
+    /// The last path component, UTF-8, not yet fit to be shown.
+    pub name: Box<str>,
+    /// File or folder.
+    pub kind: Kind,
+    /// Bytes; 0 for a folder.
+    pub size: u64,
+    /// Seconds since 1970 UTC.
+    pub mtime: i64,
+}
+
+impl Entry {
+    /// The name for the screen.
+    pub fn shown(&self) -> DisplayName {
+        DisplayName::new(self.name.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hostile_names_are_shown_escaped() {
+        let cases: [(&[u8], &str); 8] = [
+            (b"plain.txt", "plain.txt"),
+            (b"a\x1b[2Jb", "a\\x1b[2Jb"),
+            ("x\u{202e}txt.exe".as_bytes(), "x\\u{202e}txt.exe"),
+            ("z\u{200b}w".as_bytes(), "z\\u{200b}w"),
+            ("c1\u{9b}31m".as_bytes(), "c1\\u{9b}31m"),
+            ("l\u{2028}s".as_bytes(), "l\\u{2028}s"),
+            (b"\xff\xfeq", "\\xff\\xfeq"),
+            ("日本 ok".as_bytes(), "日本 ok"),
+        ];
+        for (raw, shown) in cases {
+            assert_eq!(DisplayName::new(raw).as_str(), shown);
+        }
+    }
+
+    #[test]
+    fn a_path_knows_its_folder_and_its_name() {
+        let path = RemotePath::from("iso/old/a.iso");
+        assert_eq!(path.parent(), RemotePath::from("iso/old"));
+        assert_eq!(path.file_name(), b"a.iso");
+        assert_eq!(RemotePath::from("a").parent(), RemotePath::root());
+        assert_eq!(RemotePath::root().parent(), RemotePath::root());
+        assert_eq!(RemotePath::root().join("x").join("y").as_str(), Some("x/y"));
+    }
+
+    #[test]
+    fn every_byte_of_a_dial_comes_back() {
+        for &phase in Phase::ALL {
+            assert_eq!(Phase::from_byte(phase.to_byte()), Some(phase));
+        }
+        assert_eq!(Phase::from_byte(200), None);
+        for &outcome in Outcome::ALL {
+            assert_eq!(Outcome::from_byte(outcome.to_byte()), Some(outcome));
+        }
+    }
+
+    #[test]
+    fn a_listener_word_is_understood_once() {
+        assert_eq!(Speak::parse("auto"), Some(Speak::Auto));
+        assert_eq!(Speak::parse("classic"), Some(Speak::Only(Dialect::Classic)));
+        assert_eq!(Speak::parse("Classic"), None);
+        for dialect in Dialect::ALL {
+            assert_eq!(Speak::parse(dialect.label()), Some(Speak::Only(dialect)));
+        }
+    }
+}

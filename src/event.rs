@@ -1,0 +1,389 @@
+//! All that crosses between the wings: events out of the net, commands into it.
+//!
+//! A channel carries births, ends and notes, never progress (law 1): a birth
+//! hands over the dials, and whoever draws reads them once a frame. This floor
+//! knows nouns and dials; it knows neither who sends nor who looks.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::entity::{
+    ConnId, Dialect, Direction, DisplayName, End, Entry, JobId, Outcome, Peer, Phase, RemotePath,
+    Speak, XferId,
+};
+use crate::meter::{Dials, Progress};
+
+/// One thing that happened, with the wall clock of when.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// Wall-clock time, UTC.
+    pub at: Timestamp,
+    /// What happened.
+    pub what: What,
+}
+
+/// Everything that can happen, in either mode.
+#[derive(Clone, Debug)]
+pub enum What {
+    /// A listener is open.
+    Listening(Listening),
+    /// A connection was born; `Closed` is its pair.
+    Accepted(Arc<Birth>),
+    /// A request was understood.
+    Request(Fact),
+    /// A transfer was born; `TransferEnded` is its pair.
+    TransferStarted(Arc<Started>),
+    /// A transfer ended.
+    TransferEnded(Ended),
+    /// The clock ended a connection; `cause` names the rule.
+    Timeout(Fact),
+    /// A peer broke its protocol.
+    Malformed(Fact),
+    /// A request was answered with no; `cause` and `detail` tell the operator why.
+    Refused(Fact),
+    /// A silent connection made room for a newcomer.
+    Displaced(Fact),
+    /// The operator ended a connection.
+    Kicked(Fact),
+    /// Something worth a line that ends nothing.
+    Note(Fact),
+    /// A connection is gone; `cause` is the [`End`]'s label.
+    Closed(Fact),
+    /// The engine began to leave: no new connections from here on.
+    Shutdown(Fact),
+    /// Client: the state of the browsing connection changed.
+    Link(Link),
+    /// Client: a part of a folder's listing arrived.
+    Listing(Listing),
+    /// Client: an item of the queue, as it now stands.
+    Job(Arc<Job>),
+    /// Client: an item left the queue for good.
+    Removed(JobId),
+    /// The reader fell behind: this is what lives now, and how much was missed.
+    Reset(Snapshot),
+}
+
+/// What there is to say of an event; each field where it applies.
+///
+/// The names are those of JSON, the ledger and the table.
+#[derive(Clone, Debug, Default)]
+pub struct Fact {
+    /// Whose.
+    pub conn: Option<ConnId>,
+    /// Of which transfer.
+    pub xfer: Option<XferId>,
+    /// The other end.
+    pub peer: Option<Peer>,
+    /// In which protocol, once known.
+    pub dialect: Option<Dialect>,
+    /// Where the connection stood.
+    pub phase: Option<Phase>,
+    /// Which path was meant.
+    pub path: Option<RemotePath>,
+    /// Bytes so far: of the head while a head was read, else of the payload.
+    pub bytes: Option<u64>,
+    /// Bytes expected, if that is known.
+    pub size: Option<u64>,
+    /// Seconds it lasted.
+    pub seconds: Option<f64>,
+    /// One fixed word, fit for a script: a rule, an end, a refusal.
+    pub cause: &'static str,
+    /// A sentence for a person; already clean.
+    pub detail: DisplayName,
+}
+
+/// A listener that is open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listening {
+    /// The address as bound: a port of 0 has become a real one.
+    pub addr: SocketAddr,
+    /// What it takes.
+    pub speak: Speak,
+}
+
+/// A connection at its birth.
+#[derive(Debug)]
+pub struct Birth {
+    /// Its id.
+    pub conn: ConnId,
+    /// The other end.
+    pub peer: Peer,
+    /// Our end.
+    pub addr: SocketAddr,
+    /// Wall-clock time of accept, UTC.
+    pub at: Timestamp,
+    /// The dials, read once a frame.
+    pub dials: Arc<Dials>,
+}
+
+/// A transfer at its birth.
+#[derive(Debug)]
+pub struct Started {
+    /// Its id.
+    pub xfer: XferId,
+    /// Over which connection.
+    pub conn: ConnId,
+    /// For which item of the queue (client).
+    pub job: Option<JobId>,
+    /// The other end.
+    pub peer: Peer,
+    /// In which protocol.
+    pub dialect: Dialect,
+    /// Which way.
+    pub direction: Direction,
+    /// Which path on the serving side.
+    pub path: RemotePath,
+    /// The whole file's bytes, if known.
+    pub size: Option<u64>,
+    /// The byte it starts from; more than 0 when resumed.
+    pub offset: u64,
+    /// Wall-clock time of the start, UTC.
+    pub at: Timestamp,
+    /// The dial, read once a frame.
+    pub progress: Arc<Progress>,
+}
+
+/// A transfer at its end.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The birth it belongs to.
+    pub started: Arc<Started>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Bytes that crossed in this transfer.
+    pub bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// One fixed word when it did not go well, else empty.
+    pub cause: &'static str,
+    /// A sentence for a person; empty when all went well.
+    pub detail: DisplayName,
+}
+
+impl Ended {
+    /// Bytes a second from start to end; `None` when it took no time.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.took.as_secs_f64();
+        (seconds > 0.0).then(|| self.bytes as f64 / seconds)
+    }
+}
+
+/// Client: how the browsing connection stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Being opened.
+    Connecting,
+    /// Open and greeted (for a dialect that cannot list: nothing is kept open).
+    Ready {
+        /// The server's name for itself, if it gave one.
+        server: DisplayName,
+        /// Whether it can list folders.
+        lists: bool,
+    },
+    /// Gone; the next request opens it anew.
+    Lost {
+        /// Why, for a person.
+        why: DisplayName,
+    },
+}
+
+/// Client: a part of a folder's listing, in the server's order.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Which folder.
+    pub path: RemotePath,
+    /// Counts the client's list requests; a page of an older request is stale.
+    pub request: u64,
+    /// This page.
+    pub entries: Arc<[Entry]>,
+    /// Entries whose names are not UTF-8: counted, not listed.
+    pub unlisted: u64,
+    /// Whether more, or no more, follows; or why it could not be read.
+    pub state: ListingState,
+}
+
+/// Whether a listing is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListingState {
+    /// More pages are on their way.
+    More,
+    /// This was the last page.
+    Whole,
+    /// The server refused or the connection broke.
+    Failed(DisplayName),
+}
+
+/// Client: one item of the queue, as it stands. The newest word replaces the older ones.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its id.
+    pub job: JobId,
+    /// Its place in the queue, counted from 0.
+    pub place: usize,
+    /// What is fetched.
+    pub path: RemotePath,
+    /// The local name it gets, last component only.
+    pub target: DisplayName,
+    /// The whole file's bytes, if known.
+    pub size: Option<u64>,
+    /// Whether a pause keeps what has arrived.
+    pub resumes: bool,
+    /// Where it stands.
+    pub state: JobState,
+}
+
+/// Client: where an item of the queue stands.
+#[derive(Clone, Debug)]
+pub enum JobState {
+    /// Waits for its turn.
+    Queued,
+    /// The connection is being opened or the file asked for.
+    Asking,
+    /// Bytes flow; the dial counts them.
+    Running {
+        /// The transfer's birth.
+        started: Arc<Started>,
+    },
+    /// Held by its user at so many bytes.
+    Paused {
+        /// Bytes that are kept.
+        done: u64,
+    },
+    /// The local name is taken; the user has to say what to do.
+    Clash,
+    /// At its end.
+    Ended {
+        /// How.
+        outcome: Outcome,
+        /// Bytes that arrived.
+        bytes: u64,
+        /// How long it took, pauses left out.
+        took: Duration,
+        /// Why, when it did not go well.
+        detail: DisplayName,
+    },
+}
+
+/// All that lives, for a reader who missed something.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// Events lost since the last one read.
+    pub lost: u64,
+    /// Open listeners.
+    pub listening: Vec<Listening>,
+    /// Living connections.
+    pub births: Vec<Arc<Birth>>,
+    /// Running transfers.
+    pub transfers: Vec<Arc<Started>>,
+    /// The client's queue.
+    pub jobs: Vec<Arc<Job>>,
+    /// The client's link.
+    pub link: Option<Link>,
+}
+
+/// What to do with a download whose local name is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clash {
+    /// Leave it and do not fetch.
+    Skip,
+    /// Fetch it as `name (1).ext`.
+    Rename,
+    /// Replace the local file once the new one is complete.
+    Overwrite,
+}
+
+/// One file to fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Where it is.
+    pub path: RemotePath,
+    /// Its size, if a listing told it.
+    pub size: Option<u64>,
+}
+
+/// What a person tells the engine to do.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Server: end one connection.
+    Kick(ConnId),
+    /// Accept nothing more; leave when the running transfers are done or the grace is over.
+    Leave {
+        /// The longest wait; `None` means the engine's own.
+        grace: Option<Duration>,
+    },
+    /// Leave now.
+    Abort,
+    /// Client: list a folder.
+    Open(RemotePath),
+    /// Client: put files at the end of the queue.
+    Fetch(Vec<Wanted>),
+    /// Client: hold an item.
+    Pause(JobId),
+    /// Client: let a held item go on.
+    Resume(JobId),
+    /// Client: give an item up; what has arrived is dropped.
+    Cancel(JobId),
+    /// Client: try a failed or cancelled item again.
+    Retry(JobId),
+    /// Client: move an item one place up.
+    MoveUp(JobId),
+    /// Client: move an item one place down.
+    MoveDown(JobId),
+    /// Client: take items that ended off the list.
+    ClearEnded,
+    /// Client: what to do with a taken name.
+    Answer {
+        /// The item that asked.
+        job: JobId,
+        /// What to do.
+        clash: Clash,
+        /// For every later clash too.
+        scope: Scope,
+    },
+}
+
+/// How far an answer goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// This item only.
+    Once,
+    /// This item and every later one.
+    All,
+}
+
+impl What {
+    /// The event's word in JSON and text; `None` for what only a screen reads.
+    pub const fn label(&self) -> Option<&'static str> {
+        Some(match self {
+            Self::Listening(_) => "listening",
+            Self::Accepted(_) => "accepted",
+            Self::Request(_) => "request",
+            Self::TransferStarted(_) => "transfer_started",
+            Self::TransferEnded(_) => "transfer_ended",
+            Self::Timeout(_) => "timeout",
+            Self::Malformed(_) => "malformed",
+            Self::Refused(_) => "refused",
+            Self::Displaced(_) => "displaced",
+            Self::Kicked(_) => "kicked",
+            Self::Note(_) => "note",
+            Self::Closed(_) => "closed",
+            Self::Shutdown(_) => "shutdown",
+            Self::Link(_) | Self::Listing(_) | Self::Job(_) | Self::Removed(_) | Self::Reset(_) => {
+                return None;
+            }
+        })
+    }
+}
+
+impl Fact {
+    /// The end a `closed` event tells.
+    pub fn end(&self) -> Option<End> {
+        End::ALL
+            .iter()
+            .copied()
+            .find(|end| end.label() == self.cause)
+    }
+}

@@ -1,0 +1,559 @@
+//! What is: a pure fold of events and dials into what both screens show.
+//!
+//! `apply(event, now)` takes births, ends and notes; `sample(now, totals)`
+//! reads the dials, once a frame. No tokio, no clock, no ratatui in here: time
+//! comes in as a `Duration` since the program's start. What the user looks at
+//! (selection, sort, filter) is the screen's and not known here.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::entity::{ConnId, Dialect, Direction, DisplayName, End, Outcome, Peer, Phase, XferId};
+use crate::event::{Birth, Ended, Event, Fact, Listening, Snapshot, Started, What};
+use crate::line::{self, Line};
+use crate::meter::Totals;
+use crate::rate::{History, Rate};
+use crate::remote::Remote;
+
+/// How long a finished connection stays on the table, greyed.
+pub const AFTERGLOW: Duration = Duration::from_secs(5);
+/// Finished rows kept at the most; the oldest goes first.
+pub const MAX_GREY: usize = 500;
+/// Event lines kept at the most.
+pub const MAX_LINES: usize = 2_000;
+
+/// Which of the two programs this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// A server with its dashboard.
+    Serve,
+    /// A client.
+    Dial,
+}
+
+/// What does not change while the program runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    /// Server or client.
+    pub role: Role,
+    /// The served folder, or the URL.
+    pub subject: DisplayName,
+    /// Client: the folder downloads land in.
+    pub landing: DisplayName,
+    /// Words for badges: `READ-ONLY`, `HIDDEN FILES`.
+    pub badges: Vec<&'static str>,
+    /// Server: connections at the most.
+    pub max_connections: usize,
+}
+
+/// All there is to know at one moment.
+#[derive(Debug)]
+pub struct Model {
+    /// What does not change.
+    pub about: About,
+    /// Time since the program's start, as of the last `apply` or `sample`.
+    pub now: Duration,
+    /// Open listeners.
+    pub listening: Vec<Listening>,
+    /// Living and just finished connections.
+    pub connections: BTreeMap<ConnId, Connection>,
+    /// Payload going out.
+    pub outward: Flow,
+    /// Payload coming in.
+    pub inward: Flow,
+    /// Counters since the start.
+    pub tally: Tally,
+    /// The newest event lines, oldest first.
+    pub lines: VecDeque<Entered>,
+    /// How many lines there have been, dropped ones included.
+    pub lines_seen: u64,
+    /// Events lost to a slow reader, as the feed reported them.
+    pub lost: u64,
+    /// Since when the engine is leaving.
+    pub leaving: Option<Duration>,
+    /// Client: link, folder and queue.
+    pub remote: Remote,
+    grey: VecDeque<ConnId>,
+}
+
+/// An event line with its time.
+#[derive(Clone, Debug)]
+pub struct Entered {
+    /// Wall clock, UTC.
+    pub at: Timestamp,
+    /// Its number, counted from 0 since the start.
+    pub number: u64,
+    /// Of which connection.
+    pub conn: Option<ConnId>,
+    /// The words.
+    pub line: Line,
+}
+
+/// One direction of payload.
+#[derive(Clone, Debug, Default)]
+pub struct Flow {
+    /// Over the last three seconds.
+    pub rate: Rate,
+    /// The last minute.
+    pub history: History,
+    /// Bytes since the start.
+    pub bytes: u64,
+    /// Files that went well since the start.
+    pub files: u64,
+}
+
+/// Counters since the start, copied from the engine's dials.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Connections accepted.
+    pub accepted: u64,
+    /// Ended by the clock.
+    pub timeouts: u64,
+    /// Broke their protocol.
+    pub malformed: u64,
+    /// Answered with no.
+    pub refused: u64,
+    /// Transfers that did not go well.
+    pub failed: u64,
+}
+
+/// One row of the table.
+#[derive(Debug)]
+pub struct Connection {
+    /// Its birth, with the dials.
+    pub birth: Arc<Birth>,
+    /// When it was first seen here.
+    pub opened: Duration,
+    /// In which protocol, once known.
+    pub dialect: Option<Dialect>,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Bytes from the peer.
+    pub bytes_in: u64,
+    /// Bytes to the peer.
+    pub bytes_out: u64,
+    /// When a byte last moved.
+    pub moved: Duration,
+    /// Bytes a second both ways over the last three seconds.
+    pub rate: Rate,
+    /// The running transfer, or the last one.
+    pub transfer: Option<Transfer>,
+    /// Transfers begun on it.
+    pub transfers: u32,
+    /// The newest line about it.
+    pub last_line: Option<Line>,
+    /// How it ended, once it has.
+    pub gone: Option<Gone>,
+}
+
+/// The end of a row.
+#[derive(Clone, Debug)]
+pub struct Gone {
+    /// When.
+    pub at: Duration,
+    /// How; `None` if its end was lost.
+    pub end: Option<End>,
+}
+
+/// A transfer as a row shows it.
+#[derive(Debug)]
+pub struct Transfer {
+    /// Its birth, with the dial.
+    pub started: Arc<Started>,
+    /// The path, clean.
+    pub path: DisplayName,
+    /// When it was first seen here.
+    pub begun: Duration,
+    /// Bytes of the file that are across.
+    pub done: u64,
+    /// How it ended, once it has.
+    pub outcome: Option<Outcome>,
+}
+
+impl Transfer {
+    fn new(started: Arc<Started>, now: Duration) -> Self {
+        Self {
+            path: started.path.shown(),
+            begun: now,
+            done: started.progress.done(),
+            outcome: None,
+            started,
+        }
+    }
+
+    /// Done over size, 0 to 1; `None` if the size is not known.
+    pub fn ratio(&self) -> Option<f64> {
+        ratio(self.done, self.started.size)
+    }
+
+    /// Bytes a second since the start, resumed bytes left out.
+    pub fn average(&self, now: Duration) -> f64 {
+        let took = now.saturating_sub(self.begun).as_secs_f64();
+        if took <= 0.0 {
+            return 0.0;
+        }
+        self.done.saturating_sub(self.started.offset) as f64 / took
+    }
+}
+
+/// Done over size, 0 to 1; an empty file is whole. `None` if the size is not known.
+pub fn ratio(done: u64, size: Option<u64>) -> Option<f64> {
+    match size? {
+        0 => Some(1.0),
+        size => Some((done as f64 / size as f64).clamp(0.0, 1.0)),
+    }
+}
+
+/// The time the rest takes at `rate` bytes a second; `None` when it cannot be said.
+pub fn eta(done: u64, size: Option<u64>, rate: f64) -> Option<Duration> {
+    let left = size?.saturating_sub(done);
+    if left == 0 {
+        return Some(Duration::ZERO);
+    }
+    if rate < 1.0 {
+        return None;
+    }
+    Duration::try_from_secs_f64(left as f64 / rate).ok()
+}
+
+impl Connection {
+    fn new(birth: Arc<Birth>, now: Duration) -> Self {
+        Self {
+            opened: now,
+            dialect: None,
+            phase: birth.dials.phase(),
+            bytes_in: 0,
+            bytes_out: 0,
+            moved: now,
+            rate: Rate::default(),
+            transfer: None,
+            transfers: 0,
+            last_line: None,
+            gone: None,
+            birth,
+        }
+    }
+
+    /// Its id.
+    pub fn id(&self) -> ConnId {
+        self.birth.conn
+    }
+
+    /// The other end.
+    pub fn peer(&self) -> Peer {
+        self.birth.peer
+    }
+
+    /// The transfer that runs now.
+    pub fn running(&self) -> Option<&Transfer> {
+        self.transfer
+            .as_ref()
+            .filter(|transfer| transfer.outcome.is_none() && self.gone.is_none())
+    }
+
+    /// How long no byte has moved; frozen once it is gone.
+    pub fn stall(&self, now: Duration) -> Duration {
+        self.until(now).saturating_sub(self.moved)
+    }
+
+    /// How long it has been open; frozen once it is gone.
+    pub fn age(&self, now: Duration) -> Duration {
+        self.until(now).saturating_sub(self.opened)
+    }
+
+    /// The time the running transfer still takes, if that can be said.
+    pub fn eta(&self) -> Option<Duration> {
+        let transfer = self.running()?;
+        eta(transfer.done, transfer.started.size, self.rate.per_second())
+    }
+
+    fn until(&self, now: Duration) -> Duration {
+        self.gone.as_ref().map_or(now, |gone| gone.at)
+    }
+
+    fn read_dials(&mut self, now: Duration) {
+        let dials = &self.birth.dials;
+        self.phase = dials.phase();
+        self.dialect = dials.dialect();
+        let (bytes_in, bytes_out) = (dials.bytes_in(), dials.bytes_out());
+        if (bytes_in, bytes_out) != (self.bytes_in, self.bytes_out) {
+            self.moved = now;
+        }
+        (self.bytes_in, self.bytes_out) = (bytes_in, bytes_out);
+        self.rate.sample(now, bytes_in.saturating_add(bytes_out));
+        if let Some(transfer) = &mut self.transfer
+            && transfer.outcome.is_none()
+        {
+            transfer.done = transfer.started.progress.done();
+        }
+    }
+}
+
+impl Model {
+    /// Nothing has happened yet.
+    pub fn new(about: About) -> Self {
+        Self {
+            about,
+            now: Duration::ZERO,
+            listening: Vec::new(),
+            connections: BTreeMap::new(),
+            outward: Flow::default(),
+            inward: Flow::default(),
+            tally: Tally::default(),
+            lines: VecDeque::new(),
+            lines_seen: 0,
+            lost: 0,
+            leaving: None,
+            remote: Remote::default(),
+            grey: VecDeque::new(),
+        }
+    }
+
+    /// Living connections.
+    pub fn living(&self) -> usize {
+        self.connections.len() - self.grey.len()
+    }
+
+    /// Connections with a running transfer.
+    pub fn active(&self) -> usize {
+        self.connections
+            .values()
+            .filter(|connection| connection.running().is_some())
+            .count()
+    }
+
+    /// Whether something runs that quitting would cut: transfers, or a queue with work left.
+    pub fn is_busy(&self) -> bool {
+        self.active() > 0 || self.remote.unfinished() > 0
+    }
+
+    /// Whether a dial may turn without an event: then the screen wants frames.
+    pub fn is_moving(&self) -> bool {
+        self.active() > 0 || self.remote.running() > 0 || !self.grey.is_empty()
+    }
+
+    /// Takes one event.
+    pub fn apply(&mut self, event: &Event, now: Duration) {
+        self.now = now;
+        let conn = match &event.what {
+            What::Listening(listening) => {
+                if !self.listening.contains(listening) {
+                    self.listening.push(listening.clone());
+                }
+                None
+            }
+            What::Accepted(birth) => {
+                self.be_born(birth, now);
+                Some(birth.conn)
+            }
+            What::TransferStarted(started) => {
+                self.start(started, now);
+                Some(started.conn)
+            }
+            What::TransferEnded(ended) => {
+                self.end_transfer(ended);
+                Some(ended.started.conn)
+            }
+            What::Closed(fact) => {
+                self.close(fact, now);
+                fact.conn
+            }
+            What::Shutdown(_) => {
+                self.leaving.get_or_insert(now);
+                None
+            }
+            What::Request(fact)
+            | What::Timeout(fact)
+            | What::Malformed(fact)
+            | What::Refused(fact)
+            | What::Displaced(fact)
+            | What::Kicked(fact)
+            | What::Note(fact) => fact.conn,
+            What::Reset(snapshot) => {
+                self.reset(snapshot, now);
+                None
+            }
+            What::Link(_) | What::Listing(_) | What::Job(_) | What::Removed(_) => {
+                self.remote.apply(&event.what, now);
+                None
+            }
+        };
+        self.enter(event, conn);
+    }
+
+    /// Reads every dial. Once a frame.
+    pub fn sample(&mut self, now: Duration, totals: &Totals) {
+        self.now = now;
+        for connection in self.connections.values_mut() {
+            if connection.gone.is_none() {
+                connection.read_dials(now);
+            }
+        }
+        self.fade(now);
+        self.remote.sample(now);
+        self.tally = Tally {
+            accepted: Totals::get(&totals.accepted),
+            timeouts: Totals::get(&totals.timeouts),
+            malformed: Totals::get(&totals.malformed),
+            refused: Totals::get(&totals.refused),
+            failed: Totals::get(&totals.failed),
+        };
+        self.outward
+            .sample(now, &totals.bytes_out, &totals.files_out);
+        self.inward.sample(now, &totals.bytes_in, &totals.files_in);
+    }
+
+    fn be_born(&mut self, birth: &Arc<Birth>, now: Duration) {
+        self.connections
+            .entry(birth.conn)
+            .or_insert_with(|| Connection::new(Arc::clone(birth), now));
+    }
+
+    fn start(&mut self, started: &Arc<Started>, now: Duration) {
+        if let Some(connection) = self.connections.get_mut(&started.conn) {
+            connection.transfers += 1;
+            connection.transfer = Some(Transfer::new(Arc::clone(started), now));
+        }
+    }
+
+    fn end_transfer(&mut self, ended: &Ended) {
+        let Some(connection) = self.connections.get_mut(&ended.started.conn) else {
+            return;
+        };
+        if let Some(transfer) = connection.transfer_of(ended.started.xfer) {
+            transfer.done = ended.started.progress.done();
+            transfer.outcome = Some(ended.outcome);
+        }
+    }
+
+    fn close(&mut self, fact: &Fact, now: Duration) {
+        let Some(id) = fact.conn else { return };
+        self.bury(id, now, fact.end());
+    }
+
+    fn bury(&mut self, id: ConnId, now: Duration, end: Option<End>) {
+        let Some(connection) = self.connections.get_mut(&id) else {
+            return;
+        };
+        if connection.gone.is_some() {
+            return;
+        }
+        connection.read_dials(now);
+        connection.gone = Some(Gone { at: now, end });
+        self.grey.push_back(id);
+        if self.grey.len() > MAX_GREY
+            && let Some(oldest) = self.grey.pop_front()
+        {
+            self.connections.remove(&oldest);
+        }
+    }
+
+    fn fade(&mut self, now: Duration) {
+        while let Some(&id) = self.grey.front() {
+            let due = self
+                .connections
+                .get(&id)
+                .and_then(|connection| connection.gone.as_ref())
+                .is_none_or(|gone| now.saturating_sub(gone.at) >= AFTERGLOW);
+            if !due {
+                break;
+            }
+            self.grey.pop_front();
+            self.connections.remove(&id);
+        }
+    }
+
+    /// Makes the picture equal to what lives, whatever was missed (law 2).
+    fn reset(&mut self, snapshot: &Snapshot, now: Duration) {
+        self.lost = self.lost.saturating_add(snapshot.lost);
+        self.listening.clone_from(&snapshot.listening);
+        for birth in &snapshot.births {
+            self.be_born(birth, now);
+        }
+        let dead: Vec<ConnId> = self
+            .connections
+            .keys()
+            .filter(|id| snapshot.births.iter().all(|birth| birth.conn != **id))
+            .copied()
+            .collect();
+        for id in dead {
+            self.bury(id, now, None);
+        }
+        for connection in self.connections.values_mut() {
+            if let Some(transfer) = &mut connection.transfer
+                && transfer.outcome.is_none()
+                && snapshot
+                    .transfers
+                    .iter()
+                    .all(|started| started.xfer != transfer.started.xfer)
+            {
+                connection.transfer = None;
+            }
+        }
+        for started in &snapshot.transfers {
+            let known = self
+                .connections
+                .get_mut(&started.conn)
+                .is_some_and(|connection| connection.transfer_of(started.xfer).is_some());
+            if !known {
+                self.start(started, now);
+            }
+        }
+        self.remote.reset(snapshot, now);
+    }
+
+    fn enter(&mut self, event: &Event, conn: Option<ConnId>) {
+        let Some(line) = line::line(event) else {
+            return;
+        };
+        if let Some(connection) = conn.and_then(|conn| self.connections.get_mut(&conn)) {
+            connection.last_line = Some(line.clone());
+        }
+        self.lines.push_back(Entered {
+            at: event.at,
+            number: self.lines_seen,
+            conn,
+            line,
+        });
+        self.lines_seen += 1;
+        if self.lines.len() > MAX_LINES {
+            self.lines.pop_front();
+        }
+    }
+}
+
+impl Connection {
+    fn transfer_of(&mut self, xfer: XferId) -> Option<&mut Transfer> {
+        self.transfer
+            .as_mut()
+            .filter(|transfer| transfer.started.xfer == xfer)
+    }
+
+    /// Which way the running or last transfer goes.
+    pub fn direction(&self) -> Option<Direction> {
+        self.transfer
+            .as_ref()
+            .map(|transfer| transfer.started.direction)
+    }
+}
+
+impl Flow {
+    fn sample(
+        &mut self,
+        now: Duration,
+        bytes: &std::sync::atomic::AtomicU64,
+        files: &std::sync::atomic::AtomicU64,
+    ) {
+        self.bytes = Totals::get(bytes);
+        self.files = Totals::get(files);
+        self.rate.sample(now, self.bytes);
+        self.history.sample(now, self.bytes);
+    }
+}
+
+#[cfg(test)]
+#[path = "model_tests.rs"]
+mod tests;

@@ -1,0 +1,3 @@
+//! The net wing's one door.
+
+pub mod wire;
