@@ -50,7 +50,7 @@ pub struct About {
 }
 
 /// All there is to know at one moment.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// What does not change.
     pub about: About,
@@ -121,7 +121,7 @@ pub struct Tally {
 }
 
 /// One row of the table.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Connection {
     /// Its birth, with the dials.
     pub birth: Arc<Birth>,
@@ -159,7 +159,7 @@ pub struct Gone {
 }
 
 /// A transfer as a row shows it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Transfer {
     /// Its birth, with the dial.
     pub started: Arc<Started>,

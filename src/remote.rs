@@ -12,7 +12,7 @@ use crate::event::{Job, JobState, Link, Listing, ListingState, Snapshot, What};
 use crate::rate::Rate;
 
 /// What a client knows of its server and of its own queue.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Remote {
     /// How the browsing connection stands.
     pub link: Link,
@@ -34,7 +34,7 @@ impl Default for Remote {
 }
 
 /// One remote folder, as far as it has arrived.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Folder {
     /// Where it is.
     pub path: RemotePath,
@@ -64,7 +64,7 @@ impl Default for Folder {
 }
 
 /// One item of the queue as the screen shows it.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Item {
     /// As the engine last told it.
     pub job: Arc<Job>,
