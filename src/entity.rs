@@ -68,6 +68,14 @@ impl Dialect {
         }
     }
 
+    /// Whether the whole request must arrive within `--request-timeout`, however it is cut.
+    pub const fn times_request(self) -> bool {
+        match self {
+            Self::Classic => true,
+            Self::Deck => false,
+        }
+    }
+
     /// Whether a cut download can go on from where it stopped.
     pub const fn resumes(self) -> bool {
         match self {

@@ -262,6 +262,8 @@ pub enum JobState {
         bytes: u64,
         /// How long it took, pauses left out.
         took: Duration,
+        /// One fixed word when it did not go well, else empty.
+        cause: &'static str,
         /// Why, when it did not go well.
         detail: DisplayName,
     },

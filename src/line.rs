@@ -4,6 +4,8 @@
 //! json`) gets its words here, so they never differ. Knows events and nouns;
 //! writes nothing anywhere.
 
+use std::fmt::Write as _;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
@@ -249,6 +251,29 @@ fn whose(conn: Option<u64>, peer: Option<Peer>) -> String {
 
 fn who_of(fact: &Fact) -> String {
     whose(fact.conn.map(|conn| conn.0), fact.peer)
+}
+
+fn request_words(fact: &Fact) -> String {
+    let mut said = String::new();
+    push_word(&mut said, fact.dialect.map_or("", crate::entity::Dialect::label));
+    push_word(&mut said, fact.cause);
+    if let Some(path) = &fact.path {
+        let shown = path.shown();
+        push_word(&mut said, if path.is_root() { "/" } else { shown.as_str() });
+    }
+    push_word(&mut said, fact.detail.as_str());
+    said
+}
+
+fn closed_words(fact: &Fact) -> String {
+    let mut said = fact.cause.replace('_', " ");
+    if let Some(seconds) = fact.seconds {
+        let _ = write!(said, " after {seconds:.1} s");
+    }
+    if !fact.detail.as_str().is_empty() {
+        let _ = write!(said, ": {}", fact.detail);
+    }
+    said
 }
 
 fn fact_words(fact: &Fact) -> String {

@@ -19,6 +19,7 @@ pub struct Dials {
     verdict: AtomicU16,
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl Default for Dials {
@@ -29,6 +30,7 @@ impl Default for Dials {
             verdict: AtomicU16::new(u16::MAX),
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
+            requests: AtomicU64::new(0),
         }
     }
 }
@@ -66,6 +68,16 @@ impl Dials {
     /// Bytes written to the peer so far, heads included.
     pub fn bytes_out(&self) -> u64 {
         self.bytes_out.load(Relaxed)
+    }
+
+    /// Whole requests understood so far.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Relaxed)
+    }
+
+    /// Counts a whole request.
+    pub fn add_request(&self) {
+        self.requests.fetch_add(1, Relaxed);
     }
 
     /// Counts bytes read from the peer.

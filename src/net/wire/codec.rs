@@ -80,6 +80,12 @@ impl Version {
     }
 }
 
+impl From<[u8; 56]> for Version {
+    fn from(mark: [u8; 56]) -> Self {
+        Self(Box::new(mark))
+    }
+}
+
 /// What is said of a file before its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Content {

@@ -1,0 +1,391 @@
+//! What was typed, and what was meant: arguments in, plans out.
+//!
+//! clap reads the words; this file gives them meaning (addresses, URLs, limits)
+//! and refuses what must not start, with exit 2 for wrong usage and 1 for what
+//! is right but not allowed. It binds nothing, opens nothing and prints nothing.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::address::{self, Url};
+use crate::entity::{Dialect, RemotePath, Speak};
+use crate::event::Clash;
+
+/// Serve a folder under a live dashboard, fetch files from it under gauges.
+#[derive(Debug, Parser)]
+#[command(name = "ferrydeck", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Serve a folder: a dashboard on a terminal, event lines otherwise
+    Serve(ServeArgs),
+    /// Look around a server and fetch files from it, full screen
+    Connect(ConnectArgs),
+    /// Fetch files
+    Get(GetArgs),
+    /// List a remote folder
+    Ls(LsArgs),
+}
+
+/// `ferrydeck serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// The folder to serve
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Where to listen; repeatable. DIALECT is auto (default), classic or deck; port 0 takes any free one [default: auto@127.0.0.1:18814]
+    #[arg(long, value_name = "[DIALECT@]ADDR:PORT", value_parser = parse_listen)]
+    pub listen: Vec<Listen>,
+    /// No screen: one line an event on stdout
+    #[arg(long)]
+    pub headless: bool,
+    /// How event lines are written
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Serve names that begin with a dot too
+    #[arg(long)]
+    pub hidden: bool,
+    /// Let classic listeners use ports outside 1024..=64000
+    #[arg(long)]
+    pub any_port: bool,
+    /// What running transfers get when the server leaves
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_grace)]
+    pub grace: Duration,
+    /// Connections at once [default: what the descriptor limit allows, at most 4096]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_connections: Option<u32>,
+    /// Connections that have not said a whole request yet
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unidentified: u32,
+    /// The same from one address (loopback has no such limit)
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_unidentified_per_address: u32,
+    /// Time to the first byte on an auto port
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
+    pub first_byte_timeout: Duration,
+    /// Time for a request's head to be whole
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = parse_time)]
+    pub head_timeout: Duration,
+    /// Time for a whole classic request
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = parse_time)]
+    pub request_timeout: Duration,
+    /// The longest a transfer may stand still
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_time)]
+    pub stall_timeout: Duration,
+    /// The longest pause between two requests
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = parse_time)]
+    pub idle_timeout: Duration,
+}
+
+/// What clients share.
+#[derive(Args, Debug)]
+pub struct Common {
+    /// Let classic URLs use ports outside 1024..=64000
+    #[arg(long)]
+    pub any_port: bool,
+    /// The folder for what ferrydeck remembers [default: $XDG_STATE_HOME/ferrydeck]
+    #[arg(long, value_name = "DIR", env = "FERRYDECK_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+}
+
+/// How downloads land.
+#[derive(Args, Debug)]
+pub struct LandingArgs {
+    /// The folder downloads land in; it must exist
+    #[arg(short = 'o', long = "output", value_name = "DIR", default_value = ".")]
+    pub dir: PathBuf,
+    /// What to do when a local name is taken [default: ask on a terminal, else fail]
+    #[arg(long, value_enum)]
+    pub on_clash: Option<ClashArg>,
+    /// Write names that begin with a dot too
+    #[arg(long)]
+    pub hidden: bool,
+    /// Disk space to keep free, as 500M or 2GiB [default: the smaller of 1 % and 1 GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub min_free: Option<u64>,
+    /// Downloads at once
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub parallel: u8,
+}
+
+/// `ferrydeck connect`.
+#[derive(Args, Debug)]
+pub struct ConnectArgs {
+    /// deck://host[:port]/folder or classic://host[:port]; host:port means deck
+    pub url: String,
+    /// How downloads land.
+    #[command(flatten)]
+    pub landing: LandingArgs,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `ferrydeck get`.
+#[derive(Args, Debug)]
+pub struct GetArgs {
+    /// URLs of files; or classic's own three words: HOST PORT NAME
+    #[arg(required = true, value_name = "URL")]
+    pub what: Vec<String>,
+    /// How downloads land.
+    #[command(flatten)]
+    pub landing: LandingArgs,
+    /// One JSON object an event on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `ferrydeck ls`.
+#[derive(Args, Debug)]
+pub struct LsArgs {
+    /// The folder's URL
+    pub url: String,
+    /// One JSON object an entry
+    #[arg(long)]
+    pub json: bool,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// How event lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For a person
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// What to do with taken names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ClashArg {
+    /// Ask (fails where there is no terminal)
+    Ask,
+    /// Fail; nothing is touched
+    Fail,
+    /// Leave it and go on
+    Skip,
+    /// Land as `name (1).ext`
+    Rename,
+    /// Replace it once the new one is complete
+    Overwrite,
+}
+
+/// A listener as typed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listen {
+    /// What it takes.
+    pub speak: Speak,
+    /// Where.
+    pub addr: SocketAddr,
+}
+
+/// What must not start, and with which exit code.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{words}")]
+pub struct Fault {
+    /// 2 wrong usage, 1 right but not allowed.
+    pub code: u8,
+    /// One line for stderr.
+    pub words: String,
+}
+
+impl Fault {
+    /// Wrong usage.
+    pub fn usage(words: impl Into<String>) -> Self {
+        Self {
+            code: 2,
+            words: words.into(),
+        }
+    }
+
+    /// Right, but not to be had.
+    pub fn failed(words: impl Into<String>) -> Self {
+        Self {
+            code: 1,
+            words: words.into(),
+        }
+    }
+}
+
+impl ServeArgs {
+    /// The listeners meant: those typed, or the default one.
+    pub fn listeners(&self) -> Result<Vec<Listen>, Fault> {
+        let default = Listen {
+            speak: Speak::Auto,
+            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, Dialect::Deck.default_port())),
+        };
+        let typed = if self.listen.is_empty() {
+            vec![default]
+        } else {
+            self.listen.clone()
+        };
+        for listen in &typed {
+            admit_listener(listen, self.any_port)?;
+        }
+        Ok(typed)
+    }
+}
+
+fn admit_listener(listen: &Listen, any_port: bool) -> Result<(), Fault> {
+    let Listen { speak, addr } = listen;
+    if !addr.ip().to_canonical().is_loopback() && *speak != Speak::Only(Dialect::Classic) {
+        return Err(Fault::usage(format!(
+            "{}@{addr} would be open to others: deck needs TLS there, which this version does not speak. \
+             Use a loopback address (127.0.0.1:{}), or name a plaintext dialect: --listen classic@{addr}",
+            speak.label(),
+            addr.port(),
+        )));
+    }
+    if *speak == Speak::Only(Dialect::Classic) && addr.port() != 0 {
+        admit_classic_port(addr.port(), any_port)?;
+    }
+    Ok(())
+}
+
+fn admit_classic_port(port: u16, any_port: bool) -> Result<(), Fault> {
+    if any_port || (1024..=64_000).contains(&port) {
+        return Ok(());
+    }
+    Err(Fault::failed(format!(
+        "port {port} is outside 1024..=64000, which classic programs accept (--any-port allows it)"
+    )))
+}
+
+/// Where a client goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Goal {
+    /// The server and the path on it.
+    pub url: Url,
+    /// Whether a taken local name always fails (classic's own three words).
+    pub never_clash: bool,
+}
+
+impl GetArgs {
+    /// What is to be fetched, in order.
+    pub fn goals(&self) -> Result<Vec<Goal>, Fault> {
+        if let Some(goal) = self.three_words()? {
+            return Ok(vec![goal]);
+        }
+        self.what
+            .iter()
+            .map(|word| {
+                let url = url(word, self.common.any_port)?;
+                if url.path.file_name().is_empty() {
+                    return Err(Fault::usage(format!("{word} names no file")));
+                }
+                Ok(Goal {
+                    url,
+                    never_clash: false,
+                })
+            })
+            .collect()
+    }
+
+    /// `HOST PORT NAME`: told by a second word that is all digits.
+    fn three_words(&self) -> Result<Option<Goal>, Fault> {
+        let digits = |word: &String| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
+        if !self.what.get(1).is_some_and(digits) {
+            return Ok(None);
+        }
+        let [host, port, name] = &self.what[..] else {
+            return Err(Fault::usage("HOST PORT NAME takes exactly three words"));
+        };
+        let port: u16 = port
+            .parse()
+            .map_err(|_| Fault::failed(format!("port {port} is outside 1024..=64000")))?;
+        admit_classic_port(port, self.common.any_port)?;
+        if name.is_empty() {
+            return Err(Fault::usage("the NAME is empty"));
+        }
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Ok(Some(Goal {
+            url: Url {
+                dialect: Dialect::Classic,
+                host: host.to_owned(),
+                port,
+                path: RemotePath::from(name.as_str()),
+            },
+            never_clash: true,
+        }))
+    }
+}
+
+/// A URL with its port checked.
+pub fn url(word: &str, any_port: bool) -> Result<Url, Fault> {
+    let url = address::parse(word).map_err(|why| Fault::usage(format!("{word}: {why}")))?;
+    if url.dialect == Dialect::Classic {
+        admit_classic_port(url.port, any_port)?;
+    }
+    Ok(url)
+}
+
+impl ClashArg {
+    /// The answer it stands for, if it is one.
+    pub const fn answer(self) -> Option<Clash> {
+        match self {
+            Self::Ask | Self::Fail => None,
+            Self::Skip => Some(Clash::Skip),
+            Self::Rename => Some(Clash::Rename),
+            Self::Overwrite => Some(Clash::Overwrite),
+        }
+    }
+}
+
+fn parse_listen(word: &str) -> Result<Listen, String> {
+    let (speak, addr) = match word.split_once('@') {
+        None => (Speak::Auto, word),
+        Some((dialect, addr)) => {
+            let speak = Speak::parse(dialect).ok_or_else(|| {
+                let known = Dialect::ALL.map(Dialect::label).join(", ");
+                format!("no dialect is called {dialect:?}; there are auto, {known}")
+            })?;
+            (speak, addr)
+        }
+    };
+    let local = addr
+        .strip_prefix("localhost:")
+        .and_then(|port| port.parse().ok())
+        .map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    let addr = addr
+        .parse()
+        .ok()
+        .or(local)
+        .ok_or_else(|| format!("{addr:?} is not ADDR:PORT, as 127.0.0.1:18814 or [::1]:0"))?;
+    Ok(Listen { speak, addr })
+}
+
+fn parse_grace(word: &str) -> Result<Duration, String> {
+    humantime::parse_duration(word).map_err(|error| format!("{error}; write 5s, 500ms or 2m"))
+}
+
+fn parse_time(word: &str) -> Result<Duration, String> {
+    let time = parse_grace(word)?;
+    if time.is_zero() || time > Duration::from_secs(7 * 24 * 3600) {
+        return Err("must be more than 0 and at most 7 days".to_owned());
+    }
+    Ok(time)
+}
+
+fn parse_size(word: &str) -> Result<u64, String> {
+    word.parse::<bytesize::ByteSize>()
+        .map(|size| size.as_u64())
+        .map_err(|error| format!("{error}; write 0, 500M or 2GiB"))
+}
+
+#[cfg(test)]
+#[path = "cli_tests.rs"]
+mod tests;

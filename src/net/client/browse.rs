@@ -1,0 +1,223 @@
+//! The browsing connection: listings, apart from every transfer.
+//!
+//! One task, one connection, asked over a channel. A newer question overtakes
+//! an older one that is still being answered. While nobody asks, a ping now
+//! and then keeps the line open and notices when it is gone.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+
+use super::dial::{Failure, Line, Patience, Target};
+use super::memory::Memory;
+use crate::entity::{DisplayName, RemotePath};
+use crate::event::{Link, Listing, ListingState, What};
+use crate::net::hub::Hub;
+use crate::net::wire::codec::{Answer, Page, Request};
+
+/// Well below any server's idle limit.
+const PING_EVERY: Duration = Duration::from_secs(60);
+
+/// The newest question: which folder, and its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Counts up.
+    pub request: u64,
+    /// Which folder.
+    pub path: RemotePath,
+}
+
+/// Everything the browsing task needs.
+#[derive(Debug)]
+pub struct Browse {
+    pub(super) target: Target,
+    pub(super) patience: Patience,
+    pub(super) client: Box<str>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) questions: watch::Receiver<Option<Question>>,
+}
+
+impl Browse {
+    /// Answers questions until nobody can ask any more.
+    pub async fn run(mut self) {
+        let mut line: Option<Line> = None;
+        loop {
+            let asked = tokio::select! {
+                asked = self.questions.changed() => asked.is_ok().then_some(()),
+                alive = keep_alive(&mut line) => {
+                    if let Err(failure) = alive {
+                        line = None;
+                        self.lost(&failure);
+                    }
+                    continue;
+                }
+            };
+            if asked.is_none() {
+                return;
+            }
+            let question = self.questions.borrow_and_update().clone();
+            if let Some(question) = question {
+                self.answer(&mut line, &question).await;
+            }
+        }
+    }
+
+    async fn answer(&mut self, line: &mut Option<Line>, question: &Question) {
+        self.page(question, Page::default(), ListingState::More);
+        let mut newer = self.questions.clone();
+        let outcome = tokio::select! {
+            outcome = self.list(line, question) => outcome,
+            // Overtaken: the rest of the old answer is not worth reading.
+            _ = newer.changed() => {
+                *line = None;
+                return;
+            }
+        };
+        if let Err(failure) = outcome {
+            let words = DisplayName::from(failure.detail.as_str());
+            self.page(question, Page::default(), ListingState::Failed(words));
+            if !is_refusal(&failure) {
+                *line = None;
+                self.lost(&failure);
+            }
+        }
+    }
+
+    async fn list(&self, line: &mut Option<Line>, question: &Question) -> Result<(), Failure> {
+        // A line that has been idle may be dead without our knowing: try once more, anew.
+        let mut fresh = line.is_none();
+        loop {
+            if line.is_none() {
+                *line = Some(self.open().await?);
+            }
+            let Some(open) = line.as_mut() else { continue };
+            let mut heard = 0;
+            match self.read_pages(open, question, &mut heard).await {
+                Err(failure) if !fresh && heard == 0 && !is_refusal(&failure) => {
+                    *line = None;
+                    fresh = true;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    async fn open(&self) -> Result<Line, Failure> {
+        self.hub.link(Link::Connecting);
+        let line = Line::open(&self.target, self.patience, &self.client).await?;
+        let server = line
+            .welcome
+            .as_ref()
+            .map_or_else(DisplayName::default, |welcome| {
+                DisplayName::new(welcome.name.as_bytes())
+            });
+        self.hub.link(Link::Ready {
+            server,
+            lists: true,
+        });
+        Ok(line)
+    }
+
+    async fn read_pages(
+        &self,
+        line: &mut Line,
+        question: &Question,
+        heard: &mut usize,
+    ) -> Result<(), Failure> {
+        line.ask(&Request::List {
+            path: question.path.clone(),
+        })
+        .await?;
+        loop {
+            match line.hear().await? {
+                Answer::Page(page) => {
+                    *heard += 1;
+                    let more = page.more;
+                    let state = if more { ListingState::More } else { ListingState::Whole };
+                    self.page(question, page, state);
+                    if !more {
+                        return Ok(());
+                    }
+                }
+                Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
+                _ => return Err(Failure::unexpected()),
+            }
+        }
+    }
+
+    fn page(&self, question: &Question, page: Page, state: ListingState) {
+        self.hub.tell(What::Listing(Listing {
+            path: question.path.clone(),
+            request: question.request,
+            entries: page.entries.into(),
+            unlisted: page.unlisted,
+            state,
+        }));
+    }
+
+    fn lost(&self, failure: &Failure) {
+        self.hub.link(Link::Lost {
+            why: DisplayName::from(failure.detail.as_str()),
+        });
+    }
+}
+
+fn is_refusal(failure: &Failure) -> bool {
+    use crate::net::wire::codec::Refusal;
+    Refusal::ALL.iter().any(|refusal| refusal.label() == failure.cause)
+}
+
+/// Pings an open line once in a while; waits for ever where there is none.
+async fn keep_alive(line: &mut Option<Line>) -> Result<(), Failure> {
+    let Some(line) = line else {
+        return std::future::pending().await;
+    };
+    sleep(PING_EVERY).await;
+    line.ask(&Request::Ping { token: 0 }).await?;
+    match line.hear().await? {
+        Answer::Pong { .. } => Ok(()),
+        _ => Err(Failure::unexpected()),
+    }
+}
+
+/// What stands in for browsing where a dialect cannot list: the names that worked.
+#[derive(Debug)]
+pub struct Remembered {
+    memory: Memory,
+    hub: Arc<Hub>,
+    request: u64,
+}
+
+impl Remembered {
+    pub(super) fn new(memory: Memory, hub: Arc<Hub>) -> Self {
+        Self {
+            memory,
+            hub,
+            request: 0,
+        }
+    }
+
+    /// Shows what is remembered.
+    pub(super) fn show(&mut self) {
+        self.request += 1;
+        self.hub.link(Link::Ready {
+            server: DisplayName::default(),
+            lists: false,
+        });
+        self.hub.tell(What::Listing(Listing {
+            path: RemotePath::root(),
+            request: self.request,
+            entries: self.memory.entries().into(),
+            unlisted: 0,
+            state: ListingState::Whole,
+        }));
+    }
+
+    /// A name worked.
+    pub(super) fn learn(&mut self, path: &RemotePath, size: u64) {
+        self.memory.learn(path, size);
+        self.show();
+    }
+}

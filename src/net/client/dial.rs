@@ -1,0 +1,220 @@
+//! One connection to a server, seen from the client: ask, hear.
+//!
+//! Finds the address, opens the socket, greets, and turns bytes into answers
+//! with the codec of the dialect. Every wait is bounded by the dialect's own
+//! patience. It knows nothing of queues, files or screens.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::Interest;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::entity::Dialect;
+use crate::net::hub::is_loopback;
+use crate::net::pump::read_some;
+use crate::net::wire::client_codec;
+use crate::net::wire::codec::{Answer, ClientCodec, Malformed, Refusal, Request, Welcome};
+
+/// Bytes read at once while heads are read.
+const READ: usize = 64 << 10;
+/// The longest wait for a name server.
+const LOOK_UP: Duration = Duration::from_secs(10);
+
+/// Where a server is and what it speaks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// Its dialect.
+    pub dialect: Dialect,
+    /// A name to resolve or an address, without brackets.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+}
+
+/// How long a client waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// For a connection.
+    pub connect: Duration,
+    /// For the next byte.
+    pub gap: Duration,
+}
+
+impl Patience {
+    /// The dialect's own: classic's is 1 s for both (dialects, "classic", client).
+    pub const fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::Classic => Self {
+                connect: Duration::from_secs(1),
+                gap: Duration::from_secs(1),
+            },
+            Dialect::Deck => Self {
+                connect: Duration::from_secs(10),
+                gap: Duration::from_secs(30),
+            },
+        }
+    }
+}
+
+/// Why something did not come to be: one word for scripts, a sentence for a person.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{detail}")]
+pub struct Failure {
+    /// One fixed word.
+    pub cause: &'static str,
+    /// The sentence.
+    pub detail: String,
+}
+
+impl Failure {
+    pub(super) fn new(cause: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            cause,
+            detail: detail.into(),
+        }
+    }
+
+    pub(super) fn refused(refusal: Refusal) -> Self {
+        Self::new(refusal.label(), refusal.words())
+    }
+
+    pub(super) fn unexpected() -> Self {
+        Self::new("malformed", "the server answered something else")
+    }
+}
+
+impl From<Malformed> for Failure {
+    fn from(malformed: Malformed) -> Self {
+        Self::new("malformed", format!("the server broke the protocol: {}", malformed.detail))
+    }
+}
+
+/// An open connection.
+pub struct Line {
+    pub(super) socket: TcpStream,
+    pub(super) input: Vec<u8>,
+    codec: Box<dyn ClientCodec>,
+    gap: Duration,
+    /// How the server greeted, in dialects that greet.
+    pub welcome: Option<Welcome>,
+}
+
+impl std::fmt::Debug for Line {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Line").field("socket", &self.socket).finish_non_exhaustive()
+    }
+}
+
+impl Line {
+    /// Connects and greets. A host's addresses are tried in turn.
+    pub async fn open(target: &Target, patience: Patience, name: &str) -> Result<Self, Failure> {
+        let socket = connect(target, patience).await?;
+        let _ = socket.set_nodelay(true);
+        let mut line = Self {
+            socket,
+            input: Vec::new(),
+            codec: client_codec(target.dialect),
+            gap: patience.gap,
+            welcome: None,
+        };
+        let mut out = Vec::new();
+        if line.codec.greet(name, &mut out) {
+            line.send(&out).await?;
+            match line.hear().await? {
+                Answer::Welcome(welcome) => line.welcome = Some(welcome),
+                Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
+                _ => return Err(Failure::unexpected()),
+            }
+        }
+        Ok(line)
+    }
+
+    /// Both ends of the connection: the server's and ours.
+    pub fn ends(&self) -> Result<(SocketAddr, SocketAddr), Failure> {
+        let ends = self.socket.peer_addr().and_then(|peer| Ok((peer, self.socket.local_addr()?)));
+        ends.map_err(|error| broke(&error))
+    }
+
+    /// Asks. What the dialect cannot ask is refused before a byte is sent.
+    pub async fn ask(&mut self, request: &Request) -> Result<(), Failure> {
+        let mut out = Vec::new();
+        self.codec
+            .ask(request, &mut out)
+            .map_err(|cannot| Failure::new("unsupported", cannot.detail))?;
+        self.send(&out).await
+    }
+
+    /// The next answer.
+    pub async fn hear(&mut self) -> Result<Answer, Failure> {
+        loop {
+            if let Some((used, answer)) = self.codec.decode(&self.input)? {
+                self.input.drain(..used);
+                return Ok(answer);
+            }
+            if self.input.len() >= self.codec.head_limit() {
+                return Err(Failure::new("malformed", "the server's answer has no end"));
+            }
+            let read = timeout(self.gap, read_some(&self.socket, &mut self.input, READ)).await;
+            match read {
+                Err(_) => {
+                    let silent = format!("the server was silent for {:.0} s", self.gap.as_secs_f64());
+                    return self.codec.quiet().ok_or_else(|| Failure::new("timeout", silent));
+                }
+                Ok(Err(error)) => return Err(broke(&error)),
+                Ok(Ok(0)) => return Ok(self.codec.eof(&self.input)?),
+                Ok(Ok(_)) => {}
+            }
+        }
+    }
+
+    async fn send(&self, mut bytes: &[u8]) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            let write = self.socket.async_io(Interest::WRITABLE, || self.socket.try_write(bytes));
+            let sent = timeout(self.gap, write)
+                .await
+                .map_err(|_| Failure::new("timeout", "the server does not read"))?
+                .map_err(|error| broke(&error))?;
+            bytes = &bytes[sent..];
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn broke(error: &std::io::Error) -> Failure {
+    Failure::new("connection", format!("the connection broke: {error}"))
+}
+
+async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failure> {
+    let Target { dialect, host, port } = target;
+    let found = timeout(LOOK_UP, lookup_host((host.as_str(), *port))).await;
+    let addrs: Vec<SocketAddr> = match found {
+        Err(_) => return Err(Failure::new("unreachable", format!("no answer about the name {host}"))),
+        Ok(Err(error)) => {
+            return Err(Failure::new("unreachable", format!("cannot resolve {host}: {error}")));
+        }
+        Ok(Ok(addrs)) => addrs.collect(),
+    };
+    let mut why = Failure::new("unreachable", format!("{host} has no address"));
+    for addr in addrs {
+        if *dialect == Dialect::Deck && !is_loopback(addr.ip()) {
+            why = Failure::new(
+                "plaintext",
+                format!("{addr} is not this machine: deck goes there over TLS only, which this version does not speak"),
+            );
+            continue;
+        }
+        match timeout(patience.connect, TcpStream::connect(addr)).await {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => {
+                why = Failure::new("unreachable", format!("cannot connect to {addr}: {error}"));
+            }
+            Err(_) => {
+                let waited = patience.connect.as_secs_f64();
+                why = Failure::new("unreachable", format!("cannot connect to {addr}: no answer in {waited:.0} s"));
+            }
+        }
+    }
+    Err(why)
+}

@@ -1,0 +1,482 @@
+//! Bytes between file and socket: the hot loop.
+//!
+//! Payload passes through no channel, no model and no codec (law 3). Two ways
+//! out, [`Way::SendFile`] (the kernel alone) and [`Way::ReadWrite`] (one reused
+//! buffer); `benches/throughput.rs` says which is the faster and [`Way::BEST`]
+//! follows it. A page that is not in memory is never waited for on the loop:
+//! a read that would block moves to a blocking thread. Coming in, socket and
+//! disk overlap: while one buffer is written, the next fills.
+
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::ops::Range;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::BufMut as _;
+use rustix::io::{Errno, ReadWriteFlags, preadv2};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::meter::Dials;
+use crate::net::hub::XferGuard;
+use crate::net::store::landing::{Part, Unlanded};
+
+/// Bytes read from the file and handed to the socket at once.
+pub const CHUNK: usize = 256 << 10;
+/// Bytes one `sendfile` call may take: others want their turn.
+const SENDFILE_CHUNK: usize = 1 << 20;
+/// Bytes received before they are handed to the disk.
+const INTAKE: usize = 512 << 10;
+/// How closely residency is probed before a `sendfile`.
+const PROBE: usize = 64 << 10;
+
+/// How payload leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// `sendfile(2)`: no copy, no buffer.
+    SendFile,
+    /// `preadv2(2)` into one buffer, then `write(2)`.
+    ReadWrite,
+}
+
+impl Way {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::SendFile, Self::ReadWrite];
+    /// What a server uses unless told otherwise.
+    pub const BEST: Self = Self::ReadWrite;
+}
+
+/// Why payload stopped.
+#[derive(Debug)]
+pub enum Broken {
+    /// The socket failed or the peer is gone.
+    Socket(io::Error),
+    /// The file could not be read.
+    Disk(io::Error),
+    /// The file ended before its announced size.
+    Shrank,
+}
+
+/// The sending end of a connection: bytes that wait to go, and one buffer for payload.
+#[derive(Debug)]
+pub struct Outlet {
+    socket: Arc<TcpStream>,
+    dials: Arc<Dials>,
+    way: Way,
+    /// Heads that have been said and not yet sent.
+    pub head: Vec<u8>,
+    buffer: Vec<u8>,
+}
+
+impl Outlet {
+    /// An outlet with nothing in it; the payload buffer comes with the first payload.
+    pub fn new(socket: Arc<TcpStream>, dials: Arc<Dials>, way: Way) -> Self {
+        Self {
+            socket,
+            dials,
+            way,
+            head: Vec::new(),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Sends every waiting head.
+    pub async fn flush(&mut self) -> Result<(), Broken> {
+        let head = std::mem::take(&mut self.head);
+        let sent = self.write_all(&head, head.len(), |_| {}).await;
+        self.head = head;
+        self.head.clear();
+        sent
+    }
+
+    /// Gives the payload buffer back to the allocator: a quiet connection keeps none.
+    pub fn rest(&mut self) {
+        self.buffer = Vec::new();
+        self.head = Vec::new();
+    }
+
+    /// Sends the waiting heads and `len` bytes of the file from `at` on.
+    pub async fn run(
+        &mut self,
+        file: &Arc<File>,
+        at: u64,
+        len: u64,
+        xfer: &XferGuard,
+    ) -> Result<(), Broken> {
+        match self.way {
+            Way::SendFile => self.run_sendfile(file, at, len, xfer).await,
+            Way::ReadWrite => self.run_read_write(file, at, len, xfer).await,
+        }
+    }
+
+    /// Writes all of `bytes`; what lies behind the first `lead` is payload and counted as such.
+    async fn write_all(
+        &self,
+        bytes: &[u8],
+        lead: usize,
+        count: impl Fn(u64),
+    ) -> Result<(), Broken> {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            let rest = &bytes[sent..];
+            let more = self
+                .socket
+                .async_io(Interest::WRITABLE, || self.socket.try_write(rest))
+                .await
+                .map_err(Broken::Socket)?;
+            self.dials.add_out(more as u64);
+            count((sent + more).saturating_sub(sent.max(lead)) as u64);
+            sent += more;
+        }
+        Ok(())
+    }
+
+    async fn run_read_write(
+        &mut self,
+        file: &Arc<File>,
+        mut at: u64,
+        len: u64,
+        xfer: &XferGuard,
+    ) -> Result<(), Broken> {
+        let end = at + len;
+        let mut buffer = std::mem::take(&mut self.buffer);
+        // Head and first data leave in one write: a small file is one segment.
+        let mut lead = self.head.len();
+        while at < end {
+            let want = usize::try_from(end - at).unwrap_or(CHUNK).min(CHUNK);
+            if buffer.len() < lead + want {
+                buffer.resize(lead + want, 0);
+            }
+            buffer[..lead].copy_from_slice(&self.head[..lead]);
+            let (back, read) = read_chunk(file, buffer, lead..lead + want, at).await;
+            buffer = back;
+            let read = read.map_err(Broken::Disk)?;
+            if read == 0 {
+                return Err(Broken::Shrank);
+            }
+            self.write_all(&buffer[..lead + read], lead, |sent| xfer.add(sent))
+                .await?;
+            at += read as u64;
+            lead = 0;
+            self.head.clear();
+        }
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    async fn run_sendfile(
+        &mut self,
+        file: &Arc<File>,
+        mut at: u64,
+        len: u64,
+        xfer: &XferGuard,
+    ) -> Result<(), Broken> {
+        let end = at + len;
+        self.push_head().await?;
+        while at < end {
+            let want = usize::try_from(end - at)
+                .unwrap_or(SENDFILE_CHUNK)
+                .min(SENDFILE_CHUNK);
+            if !is_resident(file, at, want as u64) {
+                warm(file, at, want as u64).await.map_err(Broken::Disk)?;
+            }
+            let mut offset = at;
+            let sent = self
+                .socket
+                .async_io(Interest::WRITABLE, || {
+                    offset = at;
+                    Ok(rustix::fs::sendfile(
+                        self.socket.as_fd(),
+                        file.as_fd(),
+                        Some(&mut offset),
+                        want,
+                    )?)
+                })
+                .await
+                .map_err(Broken::Socket)?;
+            if sent == 0 {
+                return Err(Broken::Shrank);
+            }
+            self.dials.add_out(sent as u64);
+            xfer.add(sent as u64);
+            at += sent as u64;
+        }
+        Ok(())
+    }
+
+    /// Sends the heads with `MSG_MORE`: the payload joins their segment.
+    async fn push_head(&mut self) -> Result<(), Broken> {
+        let head = std::mem::take(&mut self.head);
+        let mut rest = &head[..];
+        while !rest.is_empty() {
+            let sent = self
+                .socket
+                .async_io(Interest::WRITABLE, || {
+                    Ok(rustix::net::send(
+                        self.socket.as_fd(),
+                        rest,
+                        more() | rustix::net::SendFlags::NOSIGNAL,
+                    )?)
+                })
+                .await
+                .map_err(Broken::Socket)?;
+            self.dials.add_out(sent as u64);
+            rest = &rest[sent..];
+        }
+        self.head = head;
+        self.head.clear();
+        Ok(())
+    }
+}
+
+fn more() -> rustix::net::SendFlags {
+    #[cfg(target_os = "linux")]
+    {
+        rustix::net::SendFlags::MORE
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        rustix::net::SendFlags::empty()
+    }
+}
+
+/// Fills a stretch of the buffer from the file: at once if the pages are in
+/// memory, else on a blocking thread. Hands the buffer back.
+async fn read_chunk(
+    file: &Arc<File>,
+    mut buffer: Vec<u8>,
+    slot: Range<usize>,
+    at: u64,
+) -> (Vec<u8>, io::Result<usize>) {
+    let mut slices = [IoSliceMut::new(&mut buffer[slot.clone()])];
+    match preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) {
+        Ok(read) if read > 0 => return (buffer, Ok(read)),
+        // End of file, not in memory, interrupted, or a filesystem without NOWAIT.
+        Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS) => {}
+        Err(errno) => return (buffer, Err(errno.into())),
+    }
+    let file = Arc::clone(file);
+    spawn_blocking(move || {
+        let read = read_full(&file, &mut buffer[slot], at);
+        (buffer, read)
+    })
+    .await
+    .unwrap_or_else(|gone| (Vec::new(), Err(io::Error::other(gone))))
+}
+
+fn read_full(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
+    let mut read = 0;
+    while read < buffer.len() {
+        match file.read_at(&mut buffer[read..], at + read as u64) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(read)
+}
+
+/// Whether a stretch of the file is in memory, as far as samples tell.
+fn is_resident(file: &File, at: u64, len: u64) -> bool {
+    let mut byte = [0];
+    let last = at + len - 1;
+    (at..last)
+        .step_by(PROBE)
+        .chain([last])
+        .all(|offset| {
+            // 0 bytes is the end of the file: `sendfile` will tell, and not wait.
+            preadv2(
+                file,
+                &mut [IoSliceMut::new(&mut byte)],
+                offset,
+                ReadWriteFlags::NOWAIT,
+            )
+            .is_ok()
+        })
+}
+
+/// Brings a stretch of the file into memory, on a blocking thread.
+async fn warm(file: &Arc<File>, at: u64, len: u64) -> io::Result<()> {
+    let file = Arc::clone(file);
+    spawn_blocking(move || {
+        let mut scratch = vec![0; CHUNK];
+        let mut done = 0;
+        while done < len {
+            let want = usize::try_from(len - done).unwrap_or(CHUNK).min(CHUNK);
+            let read = read_full(&file, &mut scratch[..want], at + done)?;
+            if read == 0 {
+                break;
+            }
+            done += read as u64;
+        }
+        Ok(())
+    })
+    .await
+    .unwrap_or_else(|gone| Err(io::Error::other(gone)))
+}
+
+/// Reads once from the socket to the end of `buffer`, at most `limit` bytes. 0 is the peer's close.
+pub async fn read_some(
+    socket: &TcpStream,
+    buffer: &mut Vec<u8>,
+    limit: usize,
+) -> io::Result<usize> {
+    buffer.reserve(limit);
+    socket
+        .async_io(Interest::READABLE, || {
+            // Into spare capacity: nothing is zeroed first.
+            socket.try_read_buf(&mut (&mut *buffer).limit(limit))
+        })
+        .await
+}
+
+/// Why a file stopped coming in.
+#[derive(Debug)]
+pub enum Unreceived {
+    /// The socket failed.
+    Socket(io::Error),
+    /// The peer closed too early.
+    Short,
+    /// Nothing came for as long as the peer may be silent.
+    Stalled,
+    /// The disk said no.
+    Disk(Unlanded),
+    /// We were told to stop; what had come is written.
+    Stopped,
+}
+
+/// One stretch of a file on its way in.
+#[derive(Debug)]
+pub struct Order<'c, F> {
+    /// The file offset of its first byte.
+    pub at: u64,
+    /// Its bytes.
+    pub len: u64,
+    /// The longest silence of the peer.
+    pub patience: Duration,
+    /// Cancelled when we are to stop.
+    pub stop: &'c CancellationToken,
+    /// Counts bytes as they arrive.
+    pub count: F,
+}
+
+/// How far a stretch came.
+#[derive(Debug)]
+pub struct Taken {
+    /// The part; `None` only if the thread that wrote it panicked.
+    pub part: Option<Part>,
+    /// The file offset behind the last byte handed to the disk.
+    pub at: u64,
+    /// Whether all of it came.
+    pub outcome: Result<(), Unreceived>,
+}
+
+/// The receiving end of one file: two buffers, one at the socket, one at the disk.
+#[derive(Debug, Default)]
+pub struct Intake {
+    spare: Vec<u8>,
+}
+
+impl Intake {
+    /// Takes a stretch off the socket (what is left over in `input` first) into the part.
+    pub async fn run<F: Fn(u64)>(
+        &mut self,
+        socket: &TcpStream,
+        input: &mut Vec<u8>,
+        part: Part,
+        order: Order<'_, F>,
+    ) -> Taken {
+        let end = order.at + order.len;
+        let mut taken = Taken {
+            part: Some(part),
+            at: order.at,
+            outcome: Ok(()),
+        };
+        let mut filling = std::mem::take(&mut self.spare);
+        let mut writing = None;
+        while taken.at < end && taken.outcome.is_ok() {
+            taken.outcome = fill(socket, input, &mut filling, end - taken.at, &order).await;
+            // One write at a time keeps them in order and the memory at two buffers.
+            self.settle(&mut writing, &mut taken).await;
+            let Some(part) = taken.part.take() else { break };
+            if filling.is_empty() {
+                taken.part = Some(part);
+                continue;
+            }
+            let full = std::mem::replace(&mut filling, std::mem::take(&mut self.spare));
+            let filled = full.len() as u64;
+            writing = Some(write_behind(part, full, taken.at));
+            taken.at += filled;
+        }
+        self.settle(&mut writing, &mut taken).await;
+        taken
+    }
+
+    /// Waits for the write behind, and takes part and buffer back.
+    async fn settle(&mut self, writing: &mut Option<JoinHandle<Written>>, taken: &mut Taken) {
+        let Some(task) = writing.take() else { return };
+        let failed = match task.await {
+            Ok((part, buffer, done)) => {
+                taken.part = Some(part);
+                self.spare = buffer;
+                done.err()
+            }
+            Err(gone) => Some(Unlanded::Disk(io::Error::other(gone))),
+        };
+        if let Some(error) = failed {
+            // The disk's word goes before the socket's: it is the one that cannot be retried.
+            taken.outcome = Err(Unreceived::Disk(error));
+        }
+    }
+}
+
+type Written = (Part, Vec<u8>, Result<(), Unlanded>);
+
+fn write_behind(mut part: Part, mut buffer: Vec<u8>, at: u64) -> JoinHandle<Written> {
+    // std's File on a blocking thread: tokio's own loses the error of a full disk.
+    spawn_blocking(move || {
+        let done = part
+            .make_room(at + buffer.len() as u64)
+            .and_then(|()| Ok(part.file().write_all_at(&buffer, at)?));
+        buffer.clear();
+        (part, buffer, done)
+    })
+}
+
+/// Fills a buffer up to [`INTAKE`] or `want` bytes, whichever is less: few large
+/// writes beat many small ones.
+async fn fill<F: Fn(u64)>(
+    socket: &TcpStream,
+    input: &mut Vec<u8>,
+    buffer: &mut Vec<u8>,
+    want: u64,
+    order: &Order<'_, F>,
+) -> Result<(), Unreceived> {
+    let goal = usize::try_from(want).unwrap_or(INTAKE).min(INTAKE);
+    if !input.is_empty() {
+        let take = input.len().min(goal);
+        buffer.extend(input.drain(..take));
+        (order.count)(take as u64);
+    }
+    while buffer.len() < goal {
+        let room = goal - buffer.len();
+        let read = tokio::select! {
+            read = timeout(order.patience, read_some(socket, buffer, room)) => read,
+            () = order.stop.cancelled() => return Err(Unreceived::Stopped),
+        };
+        match read {
+            Err(_) => return Err(Unreceived::Stalled),
+            Ok(Err(error)) => return Err(Unreceived::Socket(error)),
+            Ok(Ok(0)) => return Err(Unreceived::Short),
+            Ok(Ok(read)) => (order.count)(read as u64),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,452 @@
+//! The serving engine: listeners, places, commands, the 1 Hz sweep.
+//!
+//! Listeners are bound before the engine starts, so that a busy port is an
+//! error on the command line and not an event. Every wait on a peer ends by a
+//! sentence (law 8): the sweep reads the dials once a second and sentences what
+//! stood still or ran over; kick, displacement and shutdown go the same road.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::entity::{ConnId, DisplayName, End, Phase, Rule, Speak};
+use crate::event::{Command, Fact, Listening, What};
+use crate::net::connection::{self, Context};
+use crate::net::hub::{Hub, Living, is_loopback};
+use crate::net::pump::Way;
+use crate::net::store::Store;
+
+/// Connections the kernel may hold for us before accept.
+const BACKLOG: i32 = 1_024;
+/// First and longest pause when the system has no more descriptors.
+const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// How often a full house looks again for a place.
+const PLACE_CHECK: Duration = Duration::from_millis(100);
+
+/// The clocks and caps of a server.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// An `auto` peer's time to its first byte, from accept.
+    pub first_byte: Duration,
+    /// A head's time to be whole.
+    pub head: Duration,
+    /// classic's whole request.
+    pub request: Duration,
+    /// A transfer's longest standstill.
+    pub stall: Duration,
+    /// The longest pause between two requests.
+    pub idle: Duration,
+    /// What running transfers get when the server leaves.
+    pub grace: Duration,
+    /// The longest drain after the last byte.
+    pub linger: Duration,
+    /// The most bytes drained after the last byte.
+    pub linger_bytes: usize,
+    /// Connections in all.
+    pub max_connections: usize,
+    /// Connections that have not said a whole request.
+    pub max_unidentified: usize,
+    /// The same, from one address that is not loopback.
+    pub max_unidentified_per_address: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            first_byte: Duration::from_secs(30),
+            head: Duration::from_secs(10),
+            request: Duration::from_secs(1),
+            stall: Duration::from_secs(30),
+            idle: Duration::from_secs(300),
+            grace: Duration::from_secs(5),
+            linger: Duration::from_secs(2),
+            linger_bytes: 1 << 20,
+            max_connections: 4_096,
+            max_unidentified: 256,
+            max_unidentified_per_address: 32,
+        }
+    }
+}
+
+/// Everything a server needs; what a test cannot inject is not taken (law 10).
+#[derive(Debug)]
+pub struct Serve {
+    /// The listeners, bound.
+    pub doors: Vec<Door>,
+    /// The served folder.
+    pub store: Arc<Store>,
+    /// The clocks and caps.
+    pub limits: Limits,
+    /// How payload leaves.
+    pub way: Way,
+    /// The server's name for itself.
+    pub name: Box<str>,
+    /// Words for the first notes: what was given up, what could not be.
+    pub notes: Vec<(&'static str, String)>,
+}
+
+/// A bound listener.
+#[derive(Debug)]
+pub struct Door {
+    listener: std::net::TcpListener,
+    addr: SocketAddr,
+    speak: Speak,
+}
+
+impl Door {
+    /// Binds an address. Port 0 takes any free one.
+    ///
+    /// # Errors
+    /// The address is in use, not this machine's, or not permitted.
+    pub fn bind(addr: SocketAddr, speak: Speak) -> io::Result<Self> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
+        // A restart must not wait for the last run's TIME_WAIT.
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&addr.into())?;
+        socket.listen(BACKLOG)?;
+        let listener = std::net::TcpListener::from(socket);
+        let addr = listener.local_addr()?;
+        Ok(Self {
+            listener,
+            addr,
+            speak,
+        })
+    }
+
+    /// The address as bound.
+    pub const fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// What it takes.
+    pub const fn speak(&self) -> Speak {
+        self.speak
+    }
+}
+
+struct Engine {
+    hub: Arc<Hub>,
+    context: Arc<Context>,
+    places: Arc<Semaphore>,
+    tracker: TaskTracker,
+    /// Cancelled when nothing more is accepted.
+    closing: CancellationToken,
+}
+
+/// Runs a server to its end. Must be called inside a runtime.
+pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Command>) {
+    for (cause, words) in &serve.notes {
+        hub.note(cause, words);
+    }
+    let engine = Arc::new(Engine {
+        context: Arc::new(Context {
+            store: serve.store,
+            limits: serve.limits.clone(),
+            way: serve.way,
+            name: serve.name,
+        }),
+        places: Arc::new(Semaphore::new(serve.limits.max_connections)),
+        tracker: TaskTracker::new(),
+        closing: CancellationToken::new(),
+        hub: Arc::clone(&hub),
+    });
+    let doors = TaskTracker::new();
+    for door in serve.doors {
+        let listener = match TcpListener::from_std(door.listener) {
+            Ok(listener) => listener,
+            Err(error) => {
+                hub.note("listener", &format!("{} cannot be used: {error}", door.addr));
+                continue;
+            }
+        };
+        hub.listen(Listening {
+            addr: door.addr,
+            speak: door.speak,
+        });
+        doors.spawn(accept(Arc::clone(&engine), listener, door.speak));
+    }
+    doors.close();
+    let sweeping = tokio::spawn(sweep(Arc::clone(&engine)));
+    engine.obey(commands).await;
+    doors.wait().await;
+    sweeping.abort();
+    engine.tracker.close();
+    engine.tracker.wait().await;
+    hub.close();
+}
+
+impl Engine {
+    /// Takes commands until the last connection is gone.
+    async fn obey(&self, mut commands: UnboundedReceiver<Command>) {
+        loop {
+            match commands.recv().await {
+                Some(Command::Kick(conn)) => self.kick(conn),
+                Some(Command::Leave { grace }) => {
+                    let grace = grace.unwrap_or(self.context.limits.grace);
+                    return self.leave(grace, &mut commands).await;
+                }
+                Some(Command::Abort) => return self.leave(Duration::ZERO, &mut commands).await,
+                // The client's commands mean nothing here.
+                Some(_) => {}
+                // Nobody steers any more: serve on.
+                None => std::future::pending::<()>().await,
+            }
+        }
+    }
+
+    fn kick(&self, conn: ConnId) {
+        if let Some(living) = self.hub.find(conn) {
+            living.condemn(End::Kicked, None);
+        }
+    }
+
+    /// Accepts nothing more, gives running transfers their grace, ends the rest.
+    async fn leave(&self, grace: Duration, commands: &mut UnboundedReceiver<Command>) {
+        self.closing.cancel();
+        let running = self.hub.transfers();
+        self.hub.tell(What::Shutdown(Fact {
+            seconds: Some(grace.as_secs_f64()),
+            cause: End::Shutdown.label(),
+            detail: DisplayName::from(match running {
+                0 => "leaving".to_owned(),
+                n => format!("leaving; {n} running transfers get up to {:.0} s", grace.as_secs_f64()),
+            }.as_str()),
+            ..Fact::default()
+        }));
+        let deadline = Instant::now() + grace;
+        loop {
+            for living in self.hub.living() {
+                if !is_busy(living.birth.dials.phase()) {
+                    living.condemn(End::Shutdown, None);
+                }
+            }
+            if self.hub.population() == 0 || Instant::now() >= deadline {
+                break;
+            }
+            tokio::select! {
+                () = sleep(Duration::from_millis(20)) => {}
+                command = commands.recv() => match command {
+                    Some(Command::Abort) => break,
+                    Some(Command::Kick(conn)) => self.kick(conn),
+                    Some(_) => {}
+                    None => sleep_until(deadline).await,
+                },
+            }
+        }
+        for living in self.hub.living() {
+            living.condemn(End::Shutdown, None);
+        }
+        self.tracker.close();
+        // A task that does not hear its sentence must not hold the program.
+        let _ = timeout_at(Instant::now() + Duration::from_secs(2), self.tracker.wait()).await;
+    }
+
+    /// A place for a newcomer: at once, or that of the oldest silent connection.
+    async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        loop {
+            let waiting = Arc::clone(&self.places).acquire_owned();
+            tokio::select! {
+                place = waiting => return place.ok(),
+                () = sleep(PLACE_CHECK) => self.make_place(),
+                () = self.closing.cancelled() => return None,
+            }
+        }
+    }
+
+    /// Makes room when too many have said nothing yet; the oldest silent one goes.
+    fn displace(&self, newcomer: IpAddr) {
+        let limits = &self.context.limits;
+        let unidentified: Vec<Living> = self
+            .hub
+            .living()
+            .into_iter()
+            .filter(|living| is_unidentified(living.birth.dials.phase()))
+            .filter(|living| living.birth.dials.verdict().is_none())
+            .collect();
+        let neighbours = unidentified
+            .iter()
+            .filter(|living| living.birth.peer.0.ip() == newcomer);
+        if !is_loopback(newcomer)
+            && neighbours.clone().count() >= limits.max_unidentified_per_address
+        {
+            displace_oldest(neighbours);
+        } else if unidentified.len() >= limits.max_unidentified {
+            displace_oldest(unidentified.iter());
+        }
+    }
+
+    /// With every place taken: the oldest connection that is only waiting goes.
+    fn make_place(&self) {
+        let living = self.hub.living();
+        let waiting = living.iter().filter(|living| {
+            let dials = &living.birth.dials;
+            dials.verdict().is_none()
+                && (is_unidentified(dials.phase()) || dials.phase() == Phase::Idle)
+        });
+        displace_oldest(waiting);
+    }
+
+    fn adopt(
+        self: &Arc<Self>,
+        socket: TcpStream,
+        peer: SocketAddr,
+        speak: Speak,
+        place: OwnedSemaphorePermit,
+    ) {
+        // The socket's own answer: a listener on 0.0.0.0 is reached at many addresses.
+        let addr = socket.local_addr().unwrap_or(peer);
+        self.displace(peer.ip());
+        let guard = self.hub.accept(peer, addr, CancellationToken::new());
+        let context = Arc::clone(&self.context);
+        self.tracker.spawn(async move {
+            // Given back after the guard has told the end.
+            let _place = place;
+            connection::serve(socket, guard, speak, context).await;
+        });
+    }
+}
+
+/// Silent ones before those that have begun to speak; then the oldest.
+fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) {
+    let oldest = candidates.min_by_key(|living| {
+        let spoke = living.birth.dials.phase() != Phase::Opening;
+        (spoke, living.birth.conn)
+    });
+    if let Some(living) = oldest {
+        living.condemn(End::Displaced, None);
+    }
+}
+
+const fn is_unidentified(phase: Phase) -> bool {
+    matches!(phase, Phase::Opening | Phase::Request)
+}
+
+const fn is_busy(phase: Phase) -> bool {
+    matches!(phase, Phase::Sending | Phase::Receiving | Phase::Lingering)
+}
+
+/// One listener: a place first, then accept.
+async fn accept(engine: Arc<Engine>, listener: TcpListener, speak: Speak) {
+    let mut back_off = BACK_OFF.0;
+    let mut last_note: Option<Instant> = None;
+    loop {
+        // All places taken is no reason to leave a newcomer in the queue while
+        // others only sit there: accept, then ask the oldest waiting one to go.
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = engine.closing.cancelled() => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => {
+                back_off = BACK_OFF.0;
+                if engine.places.available_permits() == 0 {
+                    engine.make_place();
+                }
+                let Some(place) = engine.place().await else {
+                    return;
+                };
+                engine.adopt(socket, peer, speak, place);
+            }
+            Err(error) if is_peers_fault(&error) => {}
+            Err(error) => {
+                // Out of descriptors: a naive loop burns a core and floods the log.
+                if last_note.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+                    last_note = Some(Instant::now());
+                    engine.hub.note("accept", &format!("cannot accept: {error}"));
+                }
+                sleep(back_off).await;
+                back_off = (back_off * 2).min(BACK_OFF.1);
+            }
+        }
+    }
+}
+
+/// The newcomer was gone before it was accepted (accept(2), "Error handling").
+fn is_peers_fault(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// What the sweep remembers of a connection between two rounds.
+#[derive(Debug)]
+struct Watch {
+    phase: Phase,
+    requests: u64,
+    bytes: u64,
+    /// Since when phase, requests and, while payload runs, bytes are what they are.
+    since: Instant,
+}
+
+/// Once a second (more often under short limits): reads every dial, sentences what is over.
+async fn sweep(engine: Arc<Engine>) {
+    let limits = &engine.context.limits;
+    let shortest = [limits.first_byte, limits.head, limits.stall, limits.idle]
+        .into_iter()
+        .fold(Duration::from_secs(4), Duration::min);
+    let mut round = interval((shortest / 4).max(Duration::from_millis(50)));
+    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut watched: HashMap<ConnId, Watch> = HashMap::new();
+    loop {
+        let now = round.tick().await;
+        let living = engine.hub.living();
+        watched.retain(|conn, _| living.binary_search_by_key(conn, |l| l.birth.conn).is_ok());
+        for one in &living {
+            let dials = &one.birth.dials;
+            let seen = Watch {
+                phase: dials.phase(),
+                requests: dials.requests(),
+                bytes: dials.bytes_in().wrapping_add(dials.bytes_out()),
+                since: now,
+            };
+            let watch = watched.entry(one.birth.conn).or_insert(Watch {
+                since: one.since,
+                ..seen
+            });
+            // Bytes of a head do not count: its limit is absolute.
+            let moved = is_busy(seen.phase) && watch.bytes != seen.bytes;
+            if moved || watch.phase != seen.phase || watch.requests != seen.requests {
+                *watch = seen;
+            }
+            if let Some(rule) = overdue(watch, one, now, limits) {
+                one.condemn(End::Timeout, Some(rule));
+            }
+        }
+    }
+}
+
+fn overdue(watch: &Watch, living: &Living, now: Instant, limits: &Limits) -> Option<Rule> {
+    let stood = now.saturating_duration_since(watch.since);
+    let known = living.birth.dials.dialect();
+    match watch.phase {
+        // A listener of one dialect knows it at accept: the head's own limit runs.
+        Phase::Opening if known.is_some_and(|dialect| !dialect.times_request()) => {
+            (stood >= limits.head).then_some(Rule::Head)
+        }
+        Phase::Opening => (stood >= limits.first_byte).then_some(Rule::FirstByte),
+        Phase::Request => (stood >= limits.head).then_some(Rule::Head),
+        Phase::Idle => (stood >= limits.idle).then_some(Rule::Idle),
+        Phase::Sending | Phase::Receiving => (stood >= limits.stall).then_some(Rule::Stall),
+        // Bounded by its own exact clock.
+        Phase::Lingering => None,
+    }
+}
+
+#[cfg(test)]
+#[path = "server_tests.rs"]
+mod tests;

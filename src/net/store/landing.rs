@@ -1,0 +1,355 @@
+//! Where downloads land: a temporary first, its own name only when complete.
+//!
+//! The temporary is an `O_TMPFILE` (kill -9 leaves nothing behind) or, where the
+//! filesystem has none, `.ferrydeck-<id>.tmp` under a lock. It gets its name by a
+//! link or rename that replaces nothing, after fsync, and the folder is synced
+//! behind it. On every error the file under the final name, if any, is untouched.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::{
+    AtFlags, CWD, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, flock,
+    fstatvfs, linkat, openat, renameat, renameat_with, statat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::{Dotfiles, RESERVED, unwritable};
+use crate::event::Clash;
+
+/// Disk space is reserved at most so far ahead of the bytes that are here.
+const AHEAD: u64 = 64 << 20;
+
+/// What must stay free on the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Floor {
+    /// The smaller of 1 % and 1 GiB.
+    Usual,
+    /// So many bytes.
+    Bytes(u64),
+}
+
+/// Why a file could not land. Nothing was lost and nothing replaced.
+#[derive(Debug, thiserror::Error)]
+pub enum Unlanded {
+    /// The name must not be written.
+    #[error("{0}")]
+    Name(&'static str),
+    /// The name is taken.
+    #[error("the name is taken")]
+    Taken,
+    /// The disk would fall below its floor.
+    #[error("not enough room: {free} free, {floor} to be kept free (--min-free)")]
+    Full {
+        /// Free now, in words.
+        free: String,
+        /// The floor, in words.
+        floor: String,
+    },
+    /// The disk failed.
+    #[error("{0}")]
+    Disk(#[from] io::Error),
+}
+
+impl From<Errno> for Unlanded {
+    fn from(errno: Errno) -> Self {
+        Self::Disk(errno.into())
+    }
+}
+
+/// A folder that downloads land in.
+#[derive(Debug)]
+pub struct Landing {
+    dir: Arc<OwnedFd>,
+    dotfiles: Dotfiles,
+    floor: Floor,
+    make: Make,
+}
+
+/// How a temporary is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// `O_TMPFILE` where the filesystem has it, else named.
+    Best,
+    /// Always named: what filesystems without `O_TMPFILE` get.
+    Named,
+}
+
+impl Landing {
+    /// Opens a folder that is there, and clears away temporaries nobody holds any more.
+    pub fn open(dir: &Path, dotfiles: Dotfiles, floor: Floor, make: Make) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let dir = Arc::new(openat(CWD, dir, flags, Mode::empty())?);
+        sweep(&dir);
+        Ok(Self {
+            dir,
+            dotfiles,
+            floor,
+            make,
+        })
+    }
+
+    /// Whether a name is taken here (a dangling link takes it too).
+    pub fn is_taken(&self, name: &str) -> bool {
+        statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    }
+
+    /// Why a name must not be written here, if it must not.
+    pub fn refuses(&self, name: &str) -> Option<&'static str> {
+        unwritable(name, self.dotfiles)
+    }
+
+    /// The first of `name (1).ext`, `name (2).ext`, … that is free.
+    pub fn free_name(&self, name: &str) -> Option<String> {
+        (1..10_000)
+            .map(|n| numbered(name, n))
+            .find(|name| !self.is_taken(name))
+    }
+
+    /// Begins a file of `size` bytes, if that is known.
+    pub fn begin(&self, name: &str, size: Option<u64>) -> Result<Part, Unlanded> {
+        if let Some(why) = self.refuses(name) {
+            return Err(Unlanded::Name(why));
+        }
+        self.room_for(size.unwrap_or(0))?;
+        let (file, temporary) = match self.make {
+            Make::Best => match tmpfile(&self.dir)? {
+                Some(file) => (file, None),
+                None => named(&self.dir)?,
+            },
+            Make::Named => named(&self.dir)?,
+        };
+        Ok(Part {
+            file: Arc::new(file),
+            dir: Arc::clone(&self.dir),
+            floor: self.floor,
+            temporary,
+            reserved: 0,
+            size,
+        })
+    }
+
+    fn room_for(&self, bytes: u64) -> Result<(), Unlanded> {
+        room(&self.dir, self.floor, bytes)
+    }
+}
+
+fn room(dir: &OwnedFd, floor: Floor, bytes: u64) -> Result<(), Unlanded> {
+    let stat = fstatvfs(dir)?;
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    let floor = match floor {
+        Floor::Bytes(bytes) => bytes,
+        Floor::Usual => (stat.f_blocks.saturating_mul(stat.f_frsize) / 100).min(1 << 30),
+    };
+    if free < bytes.saturating_add(floor) {
+        return Err(Unlanded::Full {
+            free: crate::line::size_words(free),
+            floor: crate::line::size_words(floor),
+        });
+    }
+    Ok(())
+}
+
+/// An `O_TMPFILE`; `None` where the filesystem or a missing /proc rules it out.
+fn tmpfile(dir: &OwnedFd) -> io::Result<Option<File>> {
+    #[cfg(target_os = "linux")]
+    {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let mode = Mode::from_raw_mode(0o666);
+        match openat(dir, ".", flags, mode) {
+            Ok(fd) if Path::new(&proc_path(&fd)).exists() => Ok(Some(File::from(fd))),
+            Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(None),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = dir;
+        Ok(None)
+    }
+}
+
+fn proc_path(fd: &impl std::os::fd::AsRawFd) -> String {
+    format!("/proc/self/fd/{}", fd.as_raw_fd())
+}
+
+fn named(dir: &Arc<OwnedFd>) -> io::Result<(File, Option<String>)> {
+    for _ in 0..64 {
+        let name = temporary_name();
+        let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+        match openat(&**dir, name.as_str(), flags, Mode::from_raw_mode(0o666)) {
+            Ok(fd) => {
+                // Held until the end: an unlocked one is litter and may be removed.
+                flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
+                return Ok((File::from(fd), Some(name)));
+            }
+            Err(Errno::EXIST) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Errno::EXIST.into())
+}
+
+/// A name nobody else picks: process, time and a counter. It need not be secret.
+fn temporary_name() -> String {
+    use std::hash::{BuildHasher as _, Hasher as _, RandomState};
+    let mut hasher = RandomState::new().build_hasher();
+    hasher.write_u32(std::process::id());
+    format!("{RESERVED}{:016x}.tmp", hasher.finish())
+}
+
+/// Removes temporaries that no living process holds.
+fn sweep(dir: &OwnedFd) {
+    let Ok(names) = Dir::read_from(dir) else {
+        return;
+    };
+    for entry in names.flatten() {
+        let name = entry.file_name();
+        let bytes = name.to_bytes();
+        if !(bytes.starts_with(RESERVED.as_bytes()) && bytes.ends_with(b".tmp")) {
+            continue;
+        }
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let Ok(fd) = openat(dir, name, flags, Mode::empty()) else {
+            continue;
+        };
+        if flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = unlinkat(dir, name, AtFlags::empty());
+        }
+    }
+}
+
+/// `name (n).ext`; the stem gives way so that 255 bytes are never passed.
+fn numbered(name: &str, n: u32) -> String {
+    let cut = name.rfind('.').filter(|&cut| cut > 0).unwrap_or(name.len());
+    let (stem, extension) = name.split_at(cut);
+    let tail = format!(" ({n}){extension}");
+    let mut room = super::MAX_COMPONENT
+        .saturating_sub(tail.len())
+        .min(stem.len());
+    while !stem.is_char_boundary(room) {
+        room -= 1;
+    }
+    format!("{}{tail}", &stem[..room])
+}
+
+/// A file on its way in. Dropped without `land`, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Part {
+    file: Arc<File>,
+    dir: Arc<OwnedFd>,
+    floor: Floor,
+    temporary: Option<String>,
+    /// Bytes of disk asked for so far.
+    reserved: u64,
+    size: Option<u64>,
+}
+
+impl Part {
+    /// The file, for writing at offsets.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// Called before bytes up to `end` are written: keeps the floor and reserves ahead.
+    pub fn make_room(&mut self, end: u64) -> Result<(), Unlanded> {
+        if end <= self.reserved {
+            return Ok(());
+        }
+        let goal = self
+            .reserved
+            .saturating_add(AHEAD)
+            .min(self.size.unwrap_or(u64::MAX))
+            .max(end);
+        let more = goal - self.reserved;
+        room(&self.dir, self.floor, more)?;
+        match fallocate(&*self.file, FallocateFlags::KEEP_SIZE, self.reserved, more) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        self.reserved = goal;
+        Ok(())
+    }
+
+    /// Makes the file durable under its own name and returns it.
+    ///
+    /// `None` for `clash` means that a taken name is an error ([`Unlanded::Taken`]);
+    /// then the part is still there and another answer can be tried.
+    pub fn land(
+        &mut self,
+        landing: &Landing,
+        name: &str,
+        clash: Option<Clash>,
+    ) -> Result<String, Unlanded> {
+        // What was reserved beyond the end goes back.
+        let length = self.file.metadata()?.len();
+        if length < self.reserved {
+            self.file.set_len(length)?;
+        }
+        self.file.sync_all()?;
+        let mut name = name.to_owned();
+        loop {
+            match (self.enter(&name, clash), clash) {
+                (Ok(()), _) => break,
+                (Err(Errno::EXIST), Some(Clash::Rename)) => {
+                    name = landing.free_name(&name).ok_or(Unlanded::Taken)?;
+                }
+                (Err(Errno::EXIST), _) => return Err(Unlanded::Taken),
+                (Err(errno), _) => return Err(errno.into()),
+            }
+        }
+        self.temporary = None;
+        rustix::fs::fsync(&*self.dir)?;
+        Ok(name)
+    }
+
+    fn enter(&mut self, name: &str, clash: Option<Clash>) -> rustix::io::Result<()> {
+        let dir = &*self.dir;
+        if clash == Some(Clash::Overwrite) {
+            if self.temporary.is_none() {
+                let temporary = temporary_name();
+                self.link(&temporary)?;
+                self.temporary = Some(temporary);
+            }
+            let temporary = self.temporary.as_deref().unwrap_or_default();
+            return renameat(dir, temporary, dir, name);
+        }
+        let Some(temporary) = self.temporary.as_deref() else {
+            return self.link(name);
+        };
+        match renameat_with(dir, temporary, dir, name, RenameFlags::NOREPLACE) {
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                linkat(dir, temporary, dir, name, AtFlags::empty())?;
+                unlinkat(dir, temporary, AtFlags::empty())
+            }
+            done => done,
+        }
+    }
+
+    /// Gives an `O_TMPFILE` a name; a taken one is `EEXIST`.
+    fn link(&self, name: &str) -> rustix::io::Result<()> {
+        let path = proc_path(&*self.file);
+        linkat(
+            CWD,
+            path.as_str(),
+            &*self.dir,
+            name,
+            AtFlags::SYMLINK_FOLLOW,
+        )
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            let _ = unlinkat(&*self.dir, temporary.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "landing_tests.rs"]
+mod tests;
