@@ -1,3 +1,4 @@
 //! The dialects.
 
+pub mod classic;
 pub mod codec;
