@@ -9,6 +9,8 @@
 pub mod classic;
 pub mod codec;
 pub mod deck;
+#[cfg(test)]
+mod laws;
 
 use std::ops::RangeInclusive;
 
