@@ -65,7 +65,10 @@ pub fn parse(word: &str) -> Result<Url, Unreadable> {
         Some(("deck+tls", _)) => return Err(Unreadable::Tls),
         Some((scheme, rest)) => {
             let known = Dialect::ALL.into_iter().find(|d| d.label() == scheme);
-            (known.ok_or_else(|| Unreadable::Scheme(scheme.to_owned()))?, rest)
+            (
+                known.ok_or_else(|| Unreadable::Scheme(scheme.to_owned()))?,
+                rest,
+            )
         }
         None => (Dialect::Deck, word),
     };
@@ -139,19 +142,32 @@ mod tests {
 
     fn ok(word: &str) -> (Dialect, String, u16, Vec<u8>) {
         let url = parse(word).unwrap_or_else(|why| unreachable!("{word}: {why}"));
-        (url.dialect, url.host, url.port, url.path.as_bytes().to_vec())
+        (
+            url.dialect,
+            url.host,
+            url.port,
+            url.path.as_bytes().to_vec(),
+        )
     }
 
     #[test]
     fn urls_mean_what_they_say() {
         let deck = Dialect::Deck;
-        assert_eq!(ok("deck://h/a/b"), (deck, "h".into(), 18_814, b"a/b".to_vec()));
+        assert_eq!(
+            ok("deck://h/a/b"),
+            (deck, "h".into(), 18_814, b"a/b".to_vec())
+        );
         assert_eq!(ok("h:99/x"), (deck, "h".into(), 99, b"x".to_vec()));
         assert_eq!(ok("deck://[::1]:7/"), (deck, "::1".into(), 7, vec![]));
         assert_eq!(ok("deck://[::1]"), (deck, "::1".into(), 18_814, vec![]));
         assert_eq!(
             ok("classic://1.2.3.4:5000/a%20b%2525%ff"),
-            (Dialect::Classic, "1.2.3.4".into(), 5000, b"a b%25\xff".to_vec())
+            (
+                Dialect::Classic,
+                "1.2.3.4".into(),
+                5000,
+                b"a b%25\xff".to_vec()
+            )
         );
         assert_eq!(ok("h:1/dir/").3, b"dir");
     }

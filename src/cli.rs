@@ -92,7 +92,7 @@ pub struct Common {
     /// Let classic URLs use ports outside 1024..=64000
     #[arg(long)]
     pub any_port: bool,
-    /// The folder for what ferrydeck remembers [default: $XDG_STATE_HOME/ferrydeck]
+    /// The folder for what ferrydeck remembers [default: `$XDG_STATE_HOME/ferrydeck`]
     #[arg(long, value_name = "DIR", env = "FERRYDECK_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
 }
@@ -120,7 +120,7 @@ pub struct LandingArgs {
 /// `ferrydeck connect`.
 #[derive(Args, Debug)]
 pub struct ConnectArgs {
-    /// deck://host[:port]/folder or classic://host[:port]; host:port means deck
+    /// `deck://host[:port]/folder` or `classic://host[:port]`; `host:port` means deck
     pub url: String,
     /// How downloads land.
     #[command(flatten)]
@@ -374,7 +374,7 @@ fn parse_grace(word: &str) -> Result<Duration, String> {
 
 fn parse_time(word: &str) -> Result<Duration, String> {
     let time = parse_grace(word)?;
-    if time.is_zero() || time > Duration::from_secs(7 * 24 * 3600) {
+    if time.is_zero() || time > Duration::from_hours(7 * 24) {
         return Err("must be more than 0 and at most 7 days".to_owned());
     }
     Ok(time)

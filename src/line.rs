@@ -10,8 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::entity::{Outcome, Peer, RemotePath};
-use crate::event::{Ended, Event, Fact, Listening, Started, What};
+use crate::entity::{Direction, Outcome, Peer, RemotePath};
+use crate::event::{Ended, Event, Fact, Job, JobState, Listening, Started, What};
+
+/// RFC 3339 in UTC, to the millisecond.
+const STAMP: &str = "%Y-%m-%dT%H:%M:%S%.3fZ";
 
 /// How much an event matters to somebody who watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,7 +66,8 @@ pub fn line(event: &Event) -> Option<Line> {
             ended_words(ended),
             outcome_weight(ended.outcome),
         ),
-        What::Request(fact) | What::Closed(fact) => (who_of(fact), fact_words(fact), Weight::Plain),
+        What::Request(fact) => (who_of(fact), request_words(fact), Weight::Plain),
+        What::Closed(fact) => (who_of(fact), closed_words(fact), Weight::Plain),
         What::Timeout(fact) | What::Malformed(fact) => {
             (who_of(fact), fact_words(fact), Weight::Bad)
         }
@@ -121,7 +125,37 @@ pub fn json(event: &Event) -> Option<String> {
         }
     };
     record.event = event.what.label()?;
-    record.ts = event.at.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+    record.ts = event.at.strftime(STAMP).to_string();
+    serde_json::to_string(&record).ok()
+}
+
+/// The end of a queue's item as one JSON object, `transfer_ended`; `None` before its end.
+pub fn json_of_job(at: jiff::Timestamp, job: &Job) -> Option<String> {
+    let JobState::Ended {
+        outcome,
+        bytes,
+        took,
+        cause,
+        detail,
+    } = &job.state
+    else {
+        return None;
+    };
+    let seconds = took.as_secs_f64();
+    let record = Record {
+        ts: at.strftime(STAMP).to_string(),
+        event: "transfer_ended",
+        direction: Some(Direction::In.label()),
+        bytes: Some(*bytes),
+        size: Some(job.size),
+        seconds: Some(thousandths(seconds)),
+        rate: (seconds > 0.0).then(|| thousandths(*bytes as f64 / seconds)),
+        cause,
+        detail: detail.as_str().to_owned(),
+        outcome: Some(outcome.label()),
+        ..Record::default()
+    }
+    .path(Some(&job.path));
     serde_json::to_string(&record).ok()
 }
 
@@ -255,7 +289,10 @@ fn who_of(fact: &Fact) -> String {
 
 fn request_words(fact: &Fact) -> String {
     let mut said = String::new();
-    push_word(&mut said, fact.dialect.map_or("", crate::entity::Dialect::label));
+    push_word(
+        &mut said,
+        fact.dialect.map_or("", crate::entity::Dialect::label),
+    );
     push_word(&mut said, fact.cause);
     if let Some(path) = &fact.path {
         let shown = path.shown();

@@ -98,7 +98,6 @@ enum Why {
 
 #[derive(Debug)]
 struct Item {
-    job: JobId,
     path: RemotePath,
     target: String,
     size: Option<u64>,
@@ -218,7 +217,6 @@ impl Queue {
         self.items.insert(
             job,
             Item {
-                job,
                 path: wanted.path,
                 target,
                 size: wanted.size,
@@ -246,7 +244,9 @@ impl Queue {
 
     fn start(&mut self, job: JobId) {
         let standing = self.standing;
-        let Some(item) = self.items.get_mut(&job) else { return };
+        let Some(item) = self.items.get_mut(&job) else {
+            return;
+        };
         let stop = CancellationToken::new();
         item.running = Some(Running {
             stop: stop.clone(),
@@ -275,7 +275,8 @@ impl Queue {
                 let _ = begun.send(Report::Begun(job, started));
             })));
             let (finish, kept) = task.await.unwrap_or_else(|gone| {
-                let failure = dial::Failure::new("panicked", format!("a fault in ferrydeck: {gone}"));
+                let failure =
+                    dial::Failure::new("panicked", format!("a fault in ferrydeck: {gone}"));
                 (Finish::Failed(failure), None)
             });
             let _ = done.send(Report::Finished(job, finish, kept));
@@ -286,7 +287,9 @@ impl Queue {
     fn hear(&mut self, report: Report) {
         match report {
             Report::Begun(job, started) => {
-                let Some(item) = self.items.get_mut(&job) else { return };
+                let Some(item) = self.items.get_mut(&job) else {
+                    return;
+                };
                 item.size = started.size.or(item.size);
                 item.state = JobState::Running { started };
                 self.tell(job);
@@ -298,7 +301,9 @@ impl Queue {
     fn finish(&mut self, job: JobId, finish: Finish, kept: Option<Kept>) {
         self.running = self.running.saturating_sub(1);
         let ask = self.dial.on_clash;
-        let Some(item) = self.items.get_mut(&job) else { return };
+        let Some(item) = self.items.get_mut(&job) else {
+            return;
+        };
         let why = item.running.as_ref().and_then(|running| running.why);
         if let Some(running) = item.running.take() {
             item.ran += running.since.elapsed();
@@ -317,17 +322,21 @@ impl Queue {
             }
             Finish::Skipped => item.give_up("exists", "skipped: the name is taken"),
             Finish::Clash if ask == OnClash::Fail => {
-                let words = format!("{} exists already; nothing was touched", DisplayName::from(item.target.as_str()));
+                let words = format!(
+                    "{} exists already; nothing was touched",
+                    DisplayName::from(item.target.as_str())
+                );
                 item.kept = None;
                 item.end(Outcome::Failed, 0, "exists", &words);
             }
-            Finish::Clash if why == Some(Why::Cancel) => item.give_up("cancelled", ""),
+            Finish::Clash | Finish::Failed(_) if why == Some(Why::Cancel) => {
+                item.give_up("cancelled", "");
+            }
             Finish::Clash => item.state = JobState::Clash,
             Finish::Stopped if why == Some(Why::Pause) => {
                 item.state = JobState::Paused { done: arrived };
             }
             Finish::Stopped => item.give_up("cancelled", ""),
-            Finish::Failed(_) if why == Some(Why::Cancel) => item.give_up("cancelled", ""),
             Finish::Failed(failure) => {
                 item.end(Outcome::Failed, arrived, failure.cause, &failure.detail);
             }
@@ -336,7 +345,9 @@ impl Queue {
     }
 
     fn pause(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else { return };
+        let Some(item) = self.items.get_mut(&job) else {
+            return;
+        };
         match (&item.state, &mut item.running) {
             (_, Some(running)) => {
                 running.why.get_or_insert(Why::Pause);
@@ -352,7 +363,9 @@ impl Queue {
     }
 
     fn requeue(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else { return };
+        let Some(item) = self.items.get_mut(&job) else {
+            return;
+        };
         let again = match &item.state {
             JobState::Paused { .. } => true,
             JobState::Ended { outcome, .. } => !outcome.went_well(),
@@ -365,7 +378,9 @@ impl Queue {
     }
 
     fn cancel(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else { return };
+        let Some(item) = self.items.get_mut(&job) else {
+            return;
+        };
         if let Some(running) = &mut item.running {
             running.why = Some(Why::Cancel);
             running.stop.cancel();
@@ -379,13 +394,13 @@ impl Queue {
         let mut asked = vec![job];
         if scope == Scope::All {
             self.standing = Some(clash);
-            let waiting = |job: &&JobId| {
-                matches!(self.items.get(job), Some(item) if matches!(item.state, JobState::Clash))
-            };
+            let waiting = |job: &&JobId| matches!(self.items.get(job), Some(item) if matches!(item.state, JobState::Clash));
             asked = self.order.iter().filter(waiting).copied().collect();
         }
         for job in asked {
-            let Some(item) = self.items.get_mut(&job) else { continue };
+            let Some(item) = self.items.get_mut(&job) else {
+                continue;
+            };
             if !matches!(item.state, JobState::Clash) {
                 continue;
             }
@@ -453,7 +468,9 @@ impl Queue {
     }
 
     fn tell_at(&self, job: JobId, place: usize) {
-        let Some(item) = self.items.get(&job) else { return };
+        let Some(item) = self.items.get(&job) else {
+            return;
+        };
         self.hub.job(Job {
             job,
             place,

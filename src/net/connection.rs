@@ -122,8 +122,18 @@ impl Talk {
             match sniff(&self.input) {
                 Sniffed::Is(dialect) => return Ok(dialect),
                 Sniffed::More => {}
-                Sniffed::Tls => return Err(Over::Unwelcome("tls", "a TLS hello; TLS is not spoken here")),
-                Sniffed::Http => return Err(Over::Unwelcome("http", "an HTTP request; HTTP is not spoken here")),
+                Sniffed::Tls => {
+                    return Err(Over::Unwelcome(
+                        "tls",
+                        "a TLS hello; TLS is not spoken here",
+                    ));
+                }
+                Sniffed::Http => {
+                    return Err(Over::Unwelcome(
+                        "http",
+                        "an HTTP request; HTTP is not spoken here",
+                    ));
+                }
                 Sniffed::Unknown => {
                     return Err(Over::Malformed(Malformed::new(
                         "unknown_opening",
@@ -143,7 +153,10 @@ impl Talk {
         }
         Over::Malformed(Malformed::new(
             "short",
-            format!("closed after {} bytes that say nothing yet", self.input.len()),
+            format!(
+                "closed after {} bytes that say nothing yet",
+                self.input.len()
+            ),
         ))
     }
 
@@ -191,7 +204,10 @@ impl Talk {
                 }
                 self.wants = codec.wants(&self.input);
                 if self.input.len() >= codec.head_limit() {
-                    return Err(Over::Malformed(Malformed::new("length", "the head is too long")));
+                    return Err(Over::Malformed(Malformed::new(
+                        "length",
+                        "the head is too long",
+                    )));
                 }
             }
             let read = match self.exact_deadline(guard, codec.dialect(), speak) {
@@ -262,9 +278,7 @@ impl Talk {
                 let store = Arc::clone(&self.context.store);
                 let sought = path.clone();
                 match off_loop(move || store.stat(&sought)).await {
-                    Ok((entry, version)) => {
-                        self.say(codec, &Reply::Stat { entry, version }).await
-                    }
+                    Ok((entry, version)) => self.say(codec, &Reply::Stat { entry, version }).await,
                     Err(denied) => self.refuse(guard, codec, path, denied).await,
                 }
             }
@@ -411,9 +425,9 @@ impl Talk {
         let head = self.input.len() as u64;
         match over {
             Over::Said(xfer) => {
-                let heard = self.linger(guard).await;
+                let reaction = self.linger(guard).await;
                 if let Some(xfer) = xfer {
-                    finish(xfer, heard);
+                    finish(xfer, reaction);
                 }
                 guard.end(End::Done, "");
             }
@@ -538,18 +552,29 @@ enum Heard {
 }
 
 /// Opens the way for one transfer, or says why not.
-fn admit(source: Source, offset: u64, version: Option<Version>, limit: u64) -> Result<Source, Denied> {
+fn admit(
+    source: Source,
+    offset: u64,
+    version: Option<Version>,
+    limit: u64,
+) -> Result<Source, Denied> {
     let denied = |refusal: Refusal, detail: String| Denied {
         refusal,
         cause: refusal.label(),
         detail,
     };
     if source.size > limit {
-        let detail = format!("{} is more than this dialect can carry", size_words(source.size));
+        let detail = format!(
+            "{} is more than this dialect can carry",
+            size_words(source.size)
+        );
         return Err(denied(Refusal::TooLarge, detail));
     }
     if version.is_some_and(|version| version != source.version) {
-        return Err(denied(Refusal::Changed, "the file has changed since".into()));
+        return Err(denied(
+            Refusal::Changed,
+            "the file has changed since".into(),
+        ));
     }
     if offset > source.size {
         let detail = format!("asked from byte {offset}, the file has {}", source.size);
@@ -635,12 +660,20 @@ fn timeout_words(rule: Option<Rule>, fact: &Fact, limits: &Limits) -> String {
         Some(Rule::FirstByte) => format!("said nothing for {}", after(limits.first_byte)),
         Some(Rule::Head) => format!("request incomplete after {} ({so_far})", after(limits.head)),
         Some(Rule::Request) | None => {
-            format!("request incomplete after {} ({so_far})", after(limits.request))
+            format!(
+                "request incomplete after {} ({so_far})",
+                after(limits.request)
+            )
         }
         Some(Rule::Stall) => {
-            let of = fact.size.map_or(String::new(), |size| format!(" of {}", size_words(size)));
+            let of = fact
+                .size
+                .map_or(String::new(), |size| format!(" of {}", size_words(size)));
             let moved = size_words(bytes);
-            format!("no byte moved for {} ({moved}{of} done)", after(limits.stall))
+            format!(
+                "no byte moved for {} ({moved}{of} done)",
+                after(limits.stall)
+            )
         }
         Some(Rule::Idle) => format!("no request for {}", after(limits.idle)),
     }

@@ -534,7 +534,11 @@ impl Drop for XferGuard {
                 rule.map_or(End::Timeout.label(), Rule::label),
                 "the clock ended it",
             ),
-            Some((End::Kicked, _)) => (Outcome::Kicked, End::Kicked.label(), "the operator ended it"),
+            Some((End::Kicked, _)) => (
+                Outcome::Kicked,
+                End::Kicked.label(),
+                "the operator ended it",
+            ),
             Some((End::Shutdown, _)) => (
                 Outcome::Cancelled,
                 End::Shutdown.label(),

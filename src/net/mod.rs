@@ -6,6 +6,7 @@
 
 pub mod client;
 pub mod connection;
+pub mod fence;
 pub mod hub;
 pub mod pump;
 pub mod server;

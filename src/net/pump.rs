@@ -287,19 +287,16 @@ fn read_full(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
 fn is_resident(file: &File, at: u64, len: u64) -> bool {
     let mut byte = [0];
     let last = at + len - 1;
-    (at..last)
-        .step_by(PROBE)
-        .chain([last])
-        .all(|offset| {
-            // 0 bytes is the end of the file: `sendfile` will tell, and not wait.
-            preadv2(
-                file,
-                &mut [IoSliceMut::new(&mut byte)],
-                offset,
-                ReadWriteFlags::NOWAIT,
-            )
-            .is_ok()
-        })
+    (at..last).step_by(PROBE).chain([last]).all(|offset| {
+        // 0 bytes is the end of the file: `sendfile` will tell, and not wait.
+        preadv2(
+            file,
+            &mut [IoSliceMut::new(&mut byte)],
+            offset,
+            ReadWriteFlags::NOWAIT,
+        )
+        .is_ok()
+    })
 }
 
 /// Brings a stretch of the file into memory, on a blocking thread.

@@ -67,7 +67,7 @@ impl Default for Limits {
             head: Duration::from_secs(10),
             request: Duration::from_secs(1),
             stall: Duration::from_secs(30),
-            idle: Duration::from_secs(300),
+            idle: Duration::from_mins(5),
             grace: Duration::from_secs(5),
             linger: Duration::from_secs(2),
             linger_bytes: 1 << 20,
@@ -146,9 +146,6 @@ struct Engine {
 
 /// Runs a server to its end. Must be called inside a runtime.
 pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Command>) {
-    for (cause, words) in &serve.notes {
-        hub.note(cause, words);
-    }
     let engine = Arc::new(Engine {
         context: Arc::new(Context {
             store: serve.store,
@@ -166,7 +163,10 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
         let listener = match TcpListener::from_std(door.listener) {
             Ok(listener) => listener,
             Err(error) => {
-                hub.note("listener", &format!("{} cannot be used: {error}", door.addr));
+                hub.note(
+                    "listener",
+                    &format!("{} cannot be used: {error}", door.addr),
+                );
                 continue;
             }
         };
@@ -177,6 +177,9 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
         doors.spawn(accept(Arc::clone(&engine), listener, door.speak));
     }
     doors.close();
+    for (cause, words) in &serve.notes {
+        hub.note(cause, words);
+    }
     let sweeping = tokio::spawn(sweep(Arc::clone(&engine)));
     engine.obey(commands).await;
     doors.wait().await;
@@ -218,10 +221,16 @@ impl Engine {
         self.hub.tell(What::Shutdown(Fact {
             seconds: Some(grace.as_secs_f64()),
             cause: End::Shutdown.label(),
-            detail: DisplayName::from(match running {
-                0 => "leaving".to_owned(),
-                n => format!("leaving; {n} running transfers get up to {:.0} s", grace.as_secs_f64()),
-            }.as_str()),
+            detail: DisplayName::from(
+                match running {
+                    0 => "leaving".to_owned(),
+                    n => format!(
+                        "leaving; {n} running transfers get up to {:.0} s",
+                        grace.as_secs_f64()
+                    ),
+                }
+                .as_str(),
+            ),
             ..Fact::default()
         }));
         let deadline = Instant::now() + grace;
@@ -363,7 +372,9 @@ async fn accept(engine: Arc<Engine>, listener: TcpListener, speak: Speak) {
                 // Out of descriptors: a naive loop burns a core and floods the log.
                 if last_note.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
                     last_note = Some(Instant::now());
-                    engine.hub.note("accept", &format!("cannot accept: {error}"));
+                    engine
+                        .hub
+                        .note("accept", &format!("cannot accept: {error}"));
                 }
                 sleep(back_off).await;
                 back_off = (back_off * 2).min(BACK_OFF.1);

@@ -18,7 +18,7 @@ use crate::net::hub::Hub;
 use crate::net::wire::codec::{Answer, Page, Request};
 
 /// Well below any server's idle limit.
-const PING_EVERY: Duration = Duration::from_secs(60);
+const PING_EVERY: Duration = Duration::from_mins(1);
 
 /// The newest question: which folder, and its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,11 @@ impl Browse {
                 Answer::Page(page) => {
                     *heard += 1;
                     let more = page.more;
-                    let state = if more { ListingState::More } else { ListingState::Whole };
+                    let state = if more {
+                        ListingState::More
+                    } else {
+                        ListingState::Whole
+                    };
                     self.page(question, page, state);
                     if !more {
                         return Ok(());
@@ -166,7 +170,9 @@ impl Browse {
 
 fn is_refusal(failure: &Failure) -> bool {
     use crate::net::wire::codec::Refusal;
-    Refusal::ALL.iter().any(|refusal| refusal.label() == failure.cause)
+    Refusal::ALL
+        .iter()
+        .any(|refusal| refusal.label() == failure.cause)
 }
 
 /// Pings an open line once in a while; waits for ever where there is none.

@@ -87,7 +87,10 @@ impl Failure {
 
 impl From<Malformed> for Failure {
     fn from(malformed: Malformed) -> Self {
-        Self::new("malformed", format!("the server broke the protocol: {}", malformed.detail))
+        Self::new(
+            "malformed",
+            format!("the server broke the protocol: {}", malformed.detail),
+        )
     }
 }
 
@@ -103,7 +106,9 @@ pub struct Line {
 
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Line").field("socket", &self.socket).finish_non_exhaustive()
+        f.debug_struct("Line")
+            .field("socket", &self.socket)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +138,10 @@ impl Line {
 
     /// Both ends of the connection: the server's and ours.
     pub fn ends(&self) -> Result<(SocketAddr, SocketAddr), Failure> {
-        let ends = self.socket.peer_addr().and_then(|peer| Ok((peer, self.socket.local_addr()?)));
+        let ends = self
+            .socket
+            .peer_addr()
+            .and_then(|peer| Ok((peer, self.socket.local_addr()?)));
         ends.map_err(|error| broke(&error))
     }
 
@@ -159,8 +167,12 @@ impl Line {
             let read = timeout(self.gap, read_some(&self.socket, &mut self.input, READ)).await;
             match read {
                 Err(_) => {
-                    let silent = format!("the server was silent for {:.0} s", self.gap.as_secs_f64());
-                    return self.codec.quiet().ok_or_else(|| Failure::new("timeout", silent));
+                    let silent =
+                        format!("the server was silent for {:.0} s", self.gap.as_secs_f64());
+                    return self
+                        .codec
+                        .quiet()
+                        .ok_or_else(|| Failure::new("timeout", silent));
                 }
                 Ok(Err(error)) => return Err(broke(&error)),
                 Ok(Ok(0)) => return Ok(self.codec.eof(&self.input)?),
@@ -171,7 +183,9 @@ impl Line {
 
     async fn send(&self, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
-            let write = self.socket.async_io(Interest::WRITABLE, || self.socket.try_write(bytes));
+            let write = self
+                .socket
+                .async_io(Interest::WRITABLE, || self.socket.try_write(bytes));
             let sent = timeout(self.gap, write)
                 .await
                 .map_err(|_| Failure::new("timeout", "the server does not read"))?
@@ -187,12 +201,24 @@ pub(super) fn broke(error: &std::io::Error) -> Failure {
 }
 
 async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failure> {
-    let Target { dialect, host, port } = target;
+    let Target {
+        dialect,
+        host,
+        port,
+    } = target;
     let found = timeout(LOOK_UP, lookup_host((host.as_str(), *port))).await;
     let addrs: Vec<SocketAddr> = match found {
-        Err(_) => return Err(Failure::new("unreachable", format!("no answer about the name {host}"))),
+        Err(_) => {
+            return Err(Failure::new(
+                "unreachable",
+                format!("no answer about the name {host}"),
+            ));
+        }
         Ok(Err(error)) => {
-            return Err(Failure::new("unreachable", format!("cannot resolve {host}: {error}")));
+            return Err(Failure::new(
+                "unreachable",
+                format!("cannot resolve {host}: {error}"),
+            ));
         }
         Ok(Ok(addrs)) => addrs.collect(),
     };
@@ -201,7 +227,9 @@ async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failu
         if *dialect == Dialect::Deck && !is_loopback(addr.ip()) {
             why = Failure::new(
                 "plaintext",
-                format!("{addr} is not this machine: deck goes there over TLS only, which this version does not speak"),
+                format!(
+                    "{addr} is not this machine: deck goes there over TLS only, which this version does not speak"
+                ),
             );
             continue;
         }
@@ -212,7 +240,10 @@ async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failu
             }
             Err(_) => {
                 let waited = patience.connect.as_secs_f64();
-                why = Failure::new("unreachable", format!("cannot connect to {addr}: no answer in {waited:.0} s"));
+                why = Failure::new(
+                    "unreachable",
+                    format!("cannot connect to {addr}: no answer in {waited:.0} s"),
+                );
             }
         }
     }

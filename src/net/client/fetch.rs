@@ -114,7 +114,9 @@ impl Fetch {
         let landing = Arc::clone(&self.landing);
         let name = self.name.clone();
         let looked = spawn_blocking(move || (landing.refuses(&name), landing.is_taken(&name)));
-        let (refused, taken) = looked.await.map_err(|gone| Failure::new("disk", gone.to_string()))?;
+        let (refused, taken) = looked
+            .await
+            .map_err(|gone| Failure::new("disk", gone.to_string()))?;
         if let Some(why) = refused {
             return Err(Failure::new("name", why));
         }
@@ -145,10 +147,15 @@ impl Fetch {
             .await?;
             let content = match line.hear().await? {
                 Answer::Content(content) => content,
-                Answer::Refused { refusal: Refusal::Changed | Refusal::BadOffset } if self.kept.is_some() => {
+                Answer::Refused {
+                    refusal: Refusal::Changed | Refusal::BadOffset,
+                } if self.kept.is_some() => {
                     self.kept = None;
                     let path = self.path.shown();
-                    self.hub.note("changed", &format!("{path} has changed on the server: starting again"));
+                    self.hub.note(
+                        "changed",
+                        &format!("{path} has changed on the server: starting again"),
+                    );
                     continue;
                 }
                 Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
@@ -176,7 +183,12 @@ impl Fetch {
     }
 
     /// Takes every run until the server has said the end.
-    async fn take(&mut self, line: &mut Line, content: &Content, xfer: &XferGuard) -> Result<(), Stop> {
+    async fn take(
+        &mut self,
+        line: &mut Line,
+        content: &Content,
+        xfer: &XferGuard,
+    ) -> Result<(), Stop> {
         let mut intake = Intake::default();
         let gap = self.patience.gap;
         loop {
@@ -198,13 +210,22 @@ impl Fetch {
                         count: |bytes| xfer.add(bytes),
                     };
                     let (size, version) = (kept.size, kept.version);
-                    let taken = intake.run(&line.socket, &mut line.input, kept.part, order).await;
+                    let taken = intake
+                        .run(&line.socket, &mut line.input, kept.part, order)
+                        .await;
                     let Taken { part, at, outcome } = taken;
-                    self.kept = part.map(|part| Kept { part, at, size, version });
+                    self.kept = part.map(|part| Kept {
+                        part,
+                        at,
+                        size,
+                        version,
+                    });
                     outcome.map_err(|why| stop_of(why, at, size, gap))?;
                 }
                 Answer::End => return Ok(()),
-                Answer::Refused { refusal: Refusal::Changed } => {
+                Answer::Refused {
+                    refusal: Refusal::Changed,
+                } => {
                     // What came is a mixture of two contents: none of it is worth keeping.
                     self.kept = None;
                     let words = "the file changed on the server while it was sent";
@@ -213,7 +234,11 @@ impl Fetch {
                 Answer::Refused { refusal } => return Err(Stop::Failed(Failure::refused(refusal))),
                 _ => return Err(Stop::Failed(Failure::unexpected())),
             }
-            debug_assert!(self.kept.as_ref().is_none_or(|kept| kept.at <= content.size));
+            debug_assert!(
+                self.kept
+                    .as_ref()
+                    .is_none_or(|kept| kept.at <= content.size)
+            );
         }
     }
 
@@ -249,7 +274,9 @@ impl Fetch {
             let landed = kept.part.land(&landing, &name, clash);
             (kept, landed)
         });
-        let (kept, landed) = landed.await.map_err(|gone| Failure::new("disk", gone.to_string()))?;
+        let (kept, landed) = landed
+            .await
+            .map_err(|gone| Failure::new("disk", gone.to_string()))?;
         match landed {
             Ok(name) => Ok(Finish::Landed { name, bytes }),
             Err(Unlanded::Taken) if self.clash == Some(Clash::Skip) => Ok(Finish::Skipped),
@@ -280,7 +307,10 @@ fn stop_of(why: Unreceived, at: u64, size: u64, gap: Duration) -> Stop {
         ),
         Unreceived::Stalled => Failure::new(
             "timeout",
-            format!("the server was silent for {:.0} s at {at} of {size} bytes", gap.as_secs_f64()),
+            format!(
+                "the server was silent for {:.0} s at {at} of {size} bytes",
+                gap.as_secs_f64()
+            ),
         ),
         Unreceived::Disk(error) => unlanded(&error),
     })

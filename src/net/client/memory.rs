@@ -4,7 +4,7 @@
 //! some typing, so its failures are silent; a damaged line is skipped.
 
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::dial::Target;
 use crate::entity::{Entry, Kind, RemotePath};
@@ -26,7 +26,7 @@ impl Memory {
     /// What is known of a server. Reads a small file; call it off the loop.
     pub fn open(state: Option<PathBuf>, target: &Target) -> Self {
         let file = state.map(|state| state.join("names").join(file_name(target)));
-        let names = file.as_ref().map(|file| read(file)).unwrap_or_default();
+        let names = file.as_deref().map(read).unwrap_or_default();
         Self { file, names }
     }
 
@@ -39,7 +39,8 @@ impl Memory {
             return;
         };
         self.names.retain(|known| &*known.name != name);
-        self.names.insert(0, entry(name, size, jiff::Timestamp::now().as_second()));
+        self.names
+            .insert(0, entry(name, size, jiff::Timestamp::now().as_second()));
         self.names.truncate(MOST);
         if let Some(file) = self.file.clone() {
             let names = self.names.clone();
@@ -75,9 +76,13 @@ fn file_name(target: &Target) -> String {
     format!("{}_{clean}_{}", target.dialect.label(), target.port)
 }
 
-fn read(file: &PathBuf) -> Vec<Entry> {
+fn read(file: &Path) -> Vec<Entry> {
     let small = std::fs::metadata(file).is_ok_and(|meta| meta.len() <= MAX_FILE);
-    let text = if small { std::fs::read_to_string(file).unwrap_or_default() } else { String::new() };
+    let text = if small {
+        std::fs::read_to_string(file).unwrap_or_default()
+    } else {
+        String::new()
+    };
     text.lines()
         .filter_map(|line| {
             let mut fields = line.splitn(3, '\t');
@@ -90,7 +95,7 @@ fn read(file: &PathBuf) -> Vec<Entry> {
 }
 
 /// Writes a sibling and renames it: a reader sees the old names or the new ones.
-fn write(file: &PathBuf, names: &[Entry]) -> Option<()> {
+fn write(file: &Path, names: &[Entry]) -> Option<()> {
     std::fs::create_dir_all(file.parent()?).ok()?;
     let fresh = file.with_extension(format!("{}.new", std::process::id()));
     let mut out = std::fs::File::create(&fresh).ok()?;

@@ -336,6 +336,18 @@ impl ClientCodec for Client {
         }
     }
 
+    /// All announced bytes are here and no more came: a server that keeps the
+    /// line open has still said everything.
+    fn quiet(&mut self) -> Option<Answer> {
+        match self.stage {
+            Stage::Headed { size: 0 } | Stage::Run => {
+                self.stage = Stage::Over;
+                Some(Answer::End)
+            }
+            _ => None,
+        }
+    }
+
     fn head_limit(&self) -> usize {
         RESPONSE_HEAD
     }

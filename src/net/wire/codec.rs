@@ -328,7 +328,7 @@ pub enum Answer {
 }
 
 /// The asking half of a dialect, one instance a connection.
-pub trait ClientCodec: Send {
+pub trait ClientCodec: Send + Sync {
     /// Which dialect.
     fn dialect(&self) -> Dialect;
 
@@ -350,6 +350,10 @@ pub trait ClientCodec: Send {
     /// The server closed with `input` unread: an answer where close is one
     /// (classic's [`Answer::End`]), else what is missing.
     fn eof(&mut self, input: &[u8]) -> Result<Answer, Malformed>;
+
+    /// The server has been silent for as long as it may, with all it sent read:
+    /// an answer where silence can be one, else `None`.
+    fn quiet(&mut self) -> Option<Answer>;
 
     /// The most bytes an answer's head can take.
     fn head_limit(&self) -> usize;

@@ -349,6 +349,11 @@ impl ClientCodec for Client {
         Err(Malformed::new("short", detail))
     }
 
+    /// deck says its ends: silence is never one.
+    fn quiet(&mut self) -> Option<Answer> {
+        None
+    }
+
     fn head_limit(&self) -> usize {
         // A page's; a block-end and the frame behind it together are shorter.
         HEAD + BODY_MAX

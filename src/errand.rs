@@ -1,0 +1,356 @@
+//! `get` and `ls` without a screen: a client engine and what it says, as lines.
+//!
+//! Progress bars where a person looks, plain lines or JSON otherwise. Each
+//! failure is one line on stderr and exit 1; a reader that has gone away ends
+//! the errand quietly. Knows the feed and the commands; opens no socket itself.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufRead as _, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use serde::Serialize;
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::entity::{DisplayName, Entry, JobId, Kind, Outcome, RemotePath};
+use crate::event::{Clash, Command, Event, Job, JobState, ListingState, Scope, Wanted, What};
+use crate::line::{self, size_words};
+use crate::net::Handle;
+
+/// How an errand ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// All of it worked: exit 0.
+    Well,
+    /// Something failed and has been said: exit 1.
+    Badly,
+    /// The reader of our lines has gone: nothing more to do, exit 0.
+    Unheard,
+}
+
+/// How a `get` talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voice {
+    /// Bars, and questions about taken names: somebody sits there.
+    Bars,
+    /// One line a file.
+    Plain,
+    /// One JSON object an event.
+    Json,
+}
+
+/// Fetches files from one server and tells how each ended.
+pub async fn get(
+    handle: &mut Handle,
+    wanted: Vec<RemotePath>,
+    voice: Voice,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> Done {
+    let count = wanted.len();
+    let wanted = wanted.into_iter().map(|path| Wanted { path, size: None });
+    let _ = handle.commands.send(Command::Fetch(wanted.collect()));
+    let mut errand = Errand {
+        voice,
+        open: count,
+        ended: HashSet::new(),
+        bars: HashMap::new(),
+        board: MultiProgress::new(),
+        done: Done::Well,
+    };
+    let mut frame = interval(Duration::from_millis(100));
+    frame.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    while errand.open > 0 {
+        let event = tokio::select! {
+            event = handle.feed.next() => event,
+            _ = frame.tick(), if voice == Voice::Bars => {
+                errand.turn();
+                continue;
+            }
+        };
+        let Some(event) = event else { break };
+        if errand.hear(handle, &event, out, err).await.is_err() {
+            return Done::Unheard;
+        }
+    }
+    errand.done
+}
+
+struct Errand {
+    voice: Voice,
+    /// Items not yet at their end.
+    open: usize,
+    ended: HashSet<JobId>,
+    bars: HashMap<JobId, (ProgressBar, Arc<crate::event::Started>)>,
+    board: MultiProgress,
+    done: Done,
+}
+
+impl Errand {
+    async fn hear(
+        &mut self,
+        handle: &Handle,
+        event: &Event,
+        out: &mut (dyn Write + Send),
+        err: &mut (dyn Write + Send),
+    ) -> io::Result<()> {
+        match &event.what {
+            What::Job(job) => self.hear_job(handle, event, job, out, err).await,
+            What::Reset(snapshot) => {
+                for job in &snapshot.jobs {
+                    self.hear_job(handle, event, job, out, err).await?;
+                }
+                Ok(())
+            }
+            What::TransferStarted(_) if self.voice == Voice::Json => {
+                line::json(event).map_or(Ok(()), |line| say(out, &line))
+            }
+            What::Note(fact) if self.voice != Voice::Json => {
+                // Stderr may be closed; that is no reason to stop.
+                let _ = say(err, &format!("ferrydeck: {}", fact.detail));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    async fn hear_job(
+        &mut self,
+        handle: &Handle,
+        event: &Event,
+        job: &Job,
+        out: &mut (dyn Write + Send),
+        err: &mut (dyn Write + Send),
+    ) -> io::Result<()> {
+        match &job.state {
+            JobState::Running { started } if self.voice == Voice::Bars => {
+                let bar = ProgressBar::new(started.size.unwrap_or(0))
+                    .with_style(style())
+                    .with_message(job.target.to_string());
+                let bar = self.board.add(bar);
+                bar.set_position(started.progress.done());
+                bar.reset_eta();
+                self.bars.insert(job.job, (bar, Arc::clone(started)));
+                Ok(())
+            }
+            JobState::Clash => {
+                let (clash, scope) = self.ask(&job.target).await;
+                let answer = Command::Answer {
+                    job: job.job,
+                    clash,
+                    scope,
+                };
+                let _ = handle.commands.send(answer);
+                Ok(())
+            }
+            JobState::Ended { .. } if self.ended.insert(job.job) => {
+                self.open = self.open.saturating_sub(1);
+                if let Some((bar, _)) = self.bars.remove(&job.job) {
+                    bar.finish_and_clear();
+                }
+                self.tell_end(event, job, out, err)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn tell_end(
+        &mut self,
+        event: &Event,
+        job: &Job,
+        out: &mut (dyn Write + Send),
+        err: &mut (dyn Write + Send),
+    ) -> io::Result<()> {
+        let JobState::Ended {
+            outcome,
+            bytes,
+            took,
+            cause,
+            detail,
+        } = &job.state
+        else {
+            return Ok(());
+        };
+        // A file left alone on request is not a failure.
+        let left = *outcome == Outcome::Cancelled && *cause == "exists";
+        if !outcome.went_well() && !left {
+            self.done = Done::Badly;
+            let words = if detail.as_str().is_empty() {
+                outcome.words()
+            } else {
+                detail.as_str()
+            };
+            self.quietly(|| say(err, &format!("ferrydeck: {}: {words}", job.path.shown())));
+        }
+        if self.voice == Voice::Json {
+            return line::json_of_job(event.at, job).map_or(Ok(()), |line| say(out, &line));
+        }
+        let words = if outcome.went_well() {
+            let seconds = took.as_secs_f64();
+            format!(
+                "{}  {bytes} bytes  {}  {seconds:.1} s",
+                job.target,
+                outcome.words()
+            )
+        } else if left {
+            format!("{}  skipped: exists already", job.target)
+        } else {
+            return Ok(());
+        };
+        let mut said = Ok(());
+        self.board.suspend(|| said = say(out, &words));
+        said
+    }
+
+    /// Stderr may be closed; that is no reason to stop.
+    fn quietly(&self, say: impl FnOnce() -> io::Result<()>) {
+        self.board.suspend(|| {
+            let _ = say();
+        });
+    }
+
+    fn turn(&self) {
+        for (bar, started) in self.bars.values() {
+            bar.set_position(started.progress.done());
+        }
+    }
+
+    /// Asks about a taken name, on the terminal.
+    async fn ask(&self, name: &DisplayName) -> (Clash, Scope) {
+        let board = self.board.clone();
+        let question = format!(
+            "{name} exists already: [s]kip, [r]ename, [o]verwrite (a capital answers for all)? "
+        );
+        let asked = tokio::task::spawn_blocking(move || board.suspend(|| ask_person(&question)));
+        asked.await.unwrap_or((Clash::Skip, Scope::All))
+    }
+}
+
+fn ask_person(question: &str) -> (Clash, Scope) {
+    let mut err = io::stderr();
+    loop {
+        let asked = err
+            .write_all(question.as_bytes())
+            .and_then(|()| err.flush());
+        let mut word = String::new();
+        let read = io::stdin().lock().read_line(&mut word);
+        if asked.is_err() || !matches!(read, Ok(1..)) {
+            // Nobody there after all: touch nothing.
+            return (Clash::Skip, Scope::All);
+        }
+        return match word.trim() {
+            "s" => (Clash::Skip, Scope::Once),
+            "S" => (Clash::Skip, Scope::All),
+            "r" => (Clash::Rename, Scope::Once),
+            "R" => (Clash::Rename, Scope::All),
+            "o" => (Clash::Overwrite, Scope::Once),
+            "O" => (Clash::Overwrite, Scope::All),
+            _ => continue,
+        };
+    }
+}
+
+fn style() -> ProgressStyle {
+    let template = "{wide_msg} {bar:24} {percent:>3} % {binary_bytes:>11} / {binary_total_bytes:11} {binary_bytes_per_sec:>13} {eta:>5}";
+    // The template is a constant; the default is only for the compiler.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// How `ls` talks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listing {
+    /// Columns.
+    Text,
+    /// One JSON object an entry.
+    Json,
+}
+
+#[derive(Serialize)]
+struct Row<'e> {
+    name: &'e str,
+    kind: &'static str,
+    size: u64,
+    mtime: Option<String>,
+}
+
+/// Lists one folder.
+pub async fn ls(
+    handle: &mut Handle,
+    path: RemotePath,
+    how: Listing,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> Done {
+    let shown = path.shown();
+    let _ = handle.commands.send(Command::Open(path));
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut unlisted = 0;
+    let why = loop {
+        let Some(event) = handle.feed.next().await else {
+            break Some(DisplayName::from("the client ended"));
+        };
+        match event.what {
+            What::Listing(listing) => {
+                entries.extend_from_slice(&listing.entries);
+                unlisted += listing.unlisted;
+                match listing.state {
+                    ListingState::More => {}
+                    ListingState::Whole => break None,
+                    ListingState::Failed(why) => break Some(why),
+                }
+            }
+            What::Reset(_) => break Some(DisplayName::from("a part of the listing was lost")),
+            _ => {}
+        }
+    };
+    if let Some(why) = why {
+        let _ = say(err, &format!("ferrydeck: /{shown}: {why}"));
+        return Done::Badly;
+    }
+    if unlisted > 0 {
+        let words = format!("ferrydeck: {unlisted} names that are no plain text are not listed");
+        let _ = say(err, &words);
+    }
+    entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
+    match print(&entries, how, out) {
+        Ok(()) => Done::Well,
+        Err(_) => Done::Unheard,
+    }
+}
+
+fn print(entries: &[Entry], how: Listing, out: &mut (dyn Write + Send)) -> io::Result<()> {
+    let mut out = io::BufWriter::new(out);
+    for entry in entries {
+        let time = jiff::Timestamp::from_second(entry.mtime).ok();
+        match how {
+            Listing::Json => {
+                let row = Row {
+                    name: &entry.name,
+                    kind: entry.kind.label(),
+                    size: entry.size,
+                    mtime: time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
+                };
+                serde_json::to_writer(&mut out, &row)?;
+                writeln!(out)?;
+            }
+            Listing::Text => {
+                let time = time.map_or(String::new(), |time| {
+                    let local = time.to_zoned(jiff::tz::TimeZone::system());
+                    local.strftime("%Y-%m-%d %H:%M").to_string()
+                });
+                let (size, tail) = match entry.kind {
+                    Kind::File => (size_words(entry.size), ""),
+                    Kind::Dir => ("-".to_owned(), "/"),
+                };
+                writeln!(out, "{size:>12}  {time:16}  {}{tail}", entry.shown())?;
+            }
+        }
+    }
+    out.flush()
+}
+
+fn say(out: &mut (dyn Write + Send), line: &str) -> io::Result<()> {
+    writeln!(out, "{line}")?;
+    out.flush()
+}
