@@ -369,7 +369,7 @@ pub struct Order<'c, F> {
 pub struct Taken {
     /// The part; `None` only if the thread that wrote it panicked.
     pub part: Option<Part>,
-    /// The file offset behind the last byte handed to the disk.
+    /// The file offset behind the last byte the disk took.
     pub at: u64,
     /// Whether all of it came.
     pub outcome: Result<(), Unreceived>,
@@ -402,14 +402,13 @@ impl Intake {
             taken.outcome = fill(socket, input, &mut filling, end - taken.at, &order).await;
             // One write at a time keeps them in order and the memory at two buffers.
             self.settle(&mut writing, &mut taken).await;
-            let Some(part) = taken.part.take() else { break };
-            if filling.is_empty() {
-                taken.part = Some(part);
+            if filling.is_empty() || matches!(taken.outcome, Err(Unreceived::Disk(_))) {
                 continue;
             }
+            let Some(part) = taken.part.take() else { break };
             let full = std::mem::replace(&mut filling, std::mem::take(&mut self.spare));
             let filled = full.len() as u64;
-            writing = Some(write_behind(part, full, taken.at));
+            writing = Some((taken.at, write_behind(part, full, taken.at)));
             taken.at += filled;
         }
         self.settle(&mut writing, &mut taken).await;
@@ -417,8 +416,14 @@ impl Intake {
     }
 
     /// Waits for the write behind, and takes part and buffer back.
-    async fn settle(&mut self, writing: &mut Option<JoinHandle<Written>>, taken: &mut Taken) {
-        let Some(task) = writing.take() else { return };
+    async fn settle(
+        &mut self,
+        writing: &mut Option<(u64, JoinHandle<Written>)>,
+        taken: &mut Taken,
+    ) {
+        let Some((from, task)) = writing.take() else {
+            return;
+        };
         let failed = match task.await {
             Ok((part, buffer, done)) => {
                 taken.part = Some(part);
@@ -429,6 +434,8 @@ impl Intake {
         };
         if let Some(error) = failed {
             // The disk's word goes before the socket's: it is the one that cannot be retried.
+            // From here on nothing is written: what comes later would stand behind a hole.
+            taken.at = from;
             taken.outcome = Err(Unreceived::Disk(error));
         }
     }
@@ -477,3 +484,7 @@ async fn fill<F: Fn(u64)>(
     }
     Ok(())
 }
+
+#[cfg(test)]
+#[path = "pump_tests.rs"]
+mod tests;

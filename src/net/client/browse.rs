@@ -19,6 +19,10 @@ use crate::net::wire::codec::{Answer, Page, Request};
 
 /// Well below any server's idle limit.
 const PING_EVERY: Duration = Duration::from_mins(1);
+/// Names taken of one folder: a server that never ends its answer must not fill the memory.
+const NAMES_MAX: usize = 1_000_000;
+/// What a page counts for at the least, so that empty ones come to an end too.
+const PAGE_COST: usize = 64;
 
 /// The newest question: which folder, and its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -130,10 +134,13 @@ impl Browse {
             path: question.path.clone(),
         })
         .await?;
+        let mut room = NAMES_MAX;
         loop {
             match line.hear().await? {
                 Answer::Page(page) => {
                     *heard += 1;
+                    let cost = page.entries.len().max(PAGE_COST);
+                    room = room.checked_sub(cost).ok_or_else(too_many)?;
                     let more = page.more;
                     let state = if more {
                         ListingState::More
@@ -166,6 +173,11 @@ impl Browse {
             why: DisplayName::from(failure.detail.as_str()),
         });
     }
+}
+
+fn too_many() -> Failure {
+    let words = format!("the folder has more than {NAMES_MAX} names, or no end");
+    Failure::new("too_many", words)
 }
 
 fn is_refusal(failure: &Failure) -> bool {

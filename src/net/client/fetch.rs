@@ -26,6 +26,16 @@ pub struct Kept {
     pub(super) at: u64,
     size: u64,
     version: Option<Version>,
+    stage: Stage,
+}
+
+/// Whether the server has said that what is kept is all of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not yet; as many bytes as announced prove nothing before the end is told.
+    Open,
+    /// It has: only the name is missing.
+    Told,
 }
 
 /// One download to be done.
@@ -128,12 +138,15 @@ impl Fetch {
     }
 
     fn is_whole(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.at == kept.size)
+        let told = |kept: &Kept| kept.stage == Stage::Told;
+        self.kept.as_ref().is_some_and(told)
     }
 
     /// Asks for the file, from where we are. If it has changed since, from the start.
     async fn reach(&mut self) -> Result<(Line, Content), Failure> {
         let mut line = Line::open(&self.target, self.patience, &self.client).await?;
+        // Without a mark nobody can tell whether the rest belongs to what is here.
+        self.kept.take_if(|kept| kept.version.is_none());
         loop {
             let (offset, version) = match &self.kept {
                 Some(kept) => (kept.at, kept.version.clone()),
@@ -161,8 +174,14 @@ impl Fetch {
                 Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
                 _ => return Err(Failure::unexpected()),
             };
-            if self.kept.is_none() {
-                self.kept = Some(self.begin(&content).await?);
+            match &self.kept {
+                None => self.kept = Some(self.begin(&content).await?),
+                Some(kept) if kept.size == content.size => {}
+                Some(_) => {
+                    self.kept = None;
+                    let words = "the server announced another size for the same content";
+                    return Err(Failure::new("malformed", words));
+                }
             }
             return Ok((line, content));
         }
@@ -179,6 +198,7 @@ impl Fetch {
             at: 0,
             size,
             version: content.version.clone(),
+            stage: Stage::Open,
         })
     }
 
@@ -219,10 +239,16 @@ impl Fetch {
                         at,
                         size,
                         version,
+                        stage: Stage::Open,
                     });
                     outcome.map_err(|why| stop_of(why, at, size, gap))?;
                 }
-                Answer::End => return Ok(()),
+                Answer::End => {
+                    if let Some(kept) = &mut self.kept {
+                        kept.stage = Stage::Told;
+                    }
+                    return Ok(());
+                }
                 Answer::Refused {
                     refusal: Refusal::Changed,
                 } => {
