@@ -1,0 +1,66 @@
+//! What comes in, when the disk fails under it.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set its scene has failed"
+)]
+
+use std::path::Path;
+
+use assert_fs::TempDir;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::net::store::Dotfiles;
+use crate::net::store::landing::{Floor, Landing, Make};
+
+/// Disk is asked for 64 MiB ahead; the second piece is to find too little of it.
+const AHEAD: u64 = 64 << 20;
+
+/// What arrived is only what the disk took: a resumed download must never go on
+/// behind a hole.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
+    let memory = Path::new("/dev/shm");
+    let Ok(dir) = TempDir::new_in(memory) else {
+        eprintln!("skipped: needs /dev/shm");
+        return;
+    };
+    let stat = rustix::fs::statvfs(dir.path()).unwrap();
+    let free = stat.f_bavail * stat.f_frsize;
+    // Room for one reservation and a half.
+    let floor = Floor::Bytes(free - AHEAD - AHEAD / 2);
+    let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
+    let part = landing.begin("a", None).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut peer = TcpStream::connect(listener.local_addr().unwrap())
+        .await
+        .unwrap();
+    let (socket, _) = listener.accept().await.unwrap();
+    let sending = tokio::spawn(async move {
+        let _ = peer.write_all(&vec![7; 8 << 20]).await;
+        peer
+    });
+    let at = AHEAD - 2 * INTAKE as u64;
+    let stop = CancellationToken::new();
+    let order = Order {
+        at,
+        len: 8 << 20,
+        patience: Duration::from_secs(20),
+        stop: &stop,
+        count: |_| {},
+    };
+    let taken = Intake::default()
+        .run(&socket, &mut Vec::new(), part, order)
+        .await;
+    assert!(
+        matches!(taken.outcome, Err(Unreceived::Disk(Unlanded::Full { .. }))),
+        "{:?}",
+        taken.outcome
+    );
+    assert_eq!(taken.at, AHEAD, "two pieces fitted");
+    let part = taken.part.unwrap();
+    assert_eq!(part.file().metadata().unwrap().len(), AHEAD);
+    drop(socket);
+    sending.await.unwrap();
+}
