@@ -14,3 +14,4 @@ pub mod model;
 pub mod net;
 pub mod rate;
 pub mod remote;
+pub mod ui;

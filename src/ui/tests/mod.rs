@@ -1,0 +1,3 @@
+//! The screens, drawn and compared, and driven by keys.
+
+mod world;
