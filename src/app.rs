@@ -62,10 +62,8 @@ impl Stage for Terminal {
 
     fn suspend(&mut self) -> io::Result<()> {
         Self::suspend(self);
-        let stopped = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::TSTP,
-        );
+        let stopped =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TSTP);
         self.resume()?;
         Ok(stopped?)
     }
@@ -90,7 +88,9 @@ pub async fn run_on_terminal(handle: Handle, about: &About) -> Exit {
         Ok(stage) => stage,
         Err(error) => return Exit::NoScreen(error),
     };
-    let theme = Theme::from_no_color(std::env::var_os("NO_COLOR").is_some_and(|v| !v.is_empty()));
+    // The NO_COLOR convention: present and not empty, whatever its value.
+    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let theme = if plain { Theme::plain() } else { Theme::ansi() };
     let screen = Screen::new(about.role.clone(), theme, jiff::tz::TimeZone::system());
     let app = App::new(stage, handle, about.clone(), screen);
     app.run(EventStream::new(), words).await
@@ -105,9 +105,9 @@ fn system_words() -> io::Result<UnboundedReceiver<Word>> {
     ] {
         let mut signals = signal(kind)?;
         let say = say.clone();
-        tokio::spawn(async move {
-            while signals.recv().await.is_some() && say.send(word).is_ok() {}
-        });
+        tokio::spawn(
+            async move { while signals.recv().await.is_some() && say.send(word).is_ok() {} },
+        );
     }
     Ok(words)
 }

@@ -325,6 +325,7 @@ pub fn fetching() -> World {
         ListingState::Whole,
     );
     let ended = |outcome, bytes, detail: &str| JobState::Ended {
+        cause: "",
         outcome,
         bytes,
         took: Duration::from_millis(2_500),
