@@ -106,6 +106,9 @@ impl Talk {
         match self.identify(guard, speak).await {
             Ok(dialect) => {
                 guard.dials().set_dialect(dialect);
+                if self.is_late(guard, dialect, speak) {
+                    return out_of_time(guard).await;
+                }
                 let mut codec = server_codec(dialect);
                 self.converse(guard, codec.as_mut(), speak).await
             }
@@ -214,10 +217,7 @@ impl Talk {
                 None => self.read(guard).await?,
                 Some(deadline) => {
                     let Ok(read) = timeout_at(deadline, self.read(guard)).await else {
-                        // The same road as every other timeout: sentenced, then obeyed.
-                        guard.dials().condemn(End::Timeout, Some(Rule::Request));
-                        guard.cancel().cancel();
-                        return std::future::pending().await;
+                        return Err(out_of_time(guard).await);
                     };
                     read?
                 }
@@ -240,6 +240,13 @@ impl Talk {
             Speak::Only(_) => guard.since(),
         };
         Some(from + self.context.limits.request)
+    }
+
+    /// Whether the time was over before the bytes told the dialect, and so before
+    /// anybody could set its clock. (On a port of its own the clock runs from accept.)
+    fn is_late(&self, guard: &ConnGuard, dialect: Dialect, speak: Speak) -> bool {
+        let deadline = self.exact_deadline(guard, dialect, speak);
+        speak == Speak::Auto && deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 
     async fn read(&mut self, guard: &ConnGuard) -> Result<usize, Over> {
@@ -538,6 +545,14 @@ impl Talk {
             () = cancel.cancelled() => Heard::Nothing,
         }
     }
+}
+
+/// Ends a connection by the exact clock, on the same road as every other timeout:
+/// sentenced here, then obeyed; never resolves.
+async fn out_of_time(guard: &ConnGuard) -> Over {
+    guard.dials().condemn(End::Timeout, Some(Rule::Request));
+    guard.cancel().cancel();
+    std::future::pending().await
 }
 
 /// What the peer did after our last byte.

@@ -19,8 +19,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, tim
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::entity::{ConnId, DisplayName, End, Phase, Rule, Speak};
+use crate::entity::{ConnId, Dialect, DisplayName, End, Phase, Rule, Speak};
 use crate::event::{Command, Fact, Listening, What};
+use crate::meter::Dials;
 use crate::net::connection::{self, Context};
 use crate::net::hub::{Hub, Living, is_loopback};
 use crate::net::pump::Way;
@@ -159,6 +160,7 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
         hub: Arc::clone(&hub),
     });
     let doors = TaskTracker::new();
+    let mut open = Vec::new();
     for door in serve.doors {
         let listener = match TcpListener::from_std(door.listener) {
             Ok(listener) => listener,
@@ -174,7 +176,11 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             addr: door.addr,
             speak: door.speak,
         });
-        doors.spawn(accept(Arc::clone(&engine), listener, door.speak));
+        open.push((listener, door.speak));
+    }
+    // Every listener has been told before the first connection is.
+    for (listener, speak) in open {
+        doors.spawn(accept(Arc::clone(&engine), listener, speak));
     }
     doors.close();
     for (cause, words) in &serve.notes {
@@ -280,7 +286,7 @@ impl Engine {
             .hub
             .living()
             .into_iter()
-            .filter(|living| is_unidentified(living.birth.dials.phase()))
+            .filter(|living| is_unidentified(&living.birth.dials))
             .filter(|living| living.birth.dials.verdict().is_none())
             .collect();
         let neighbours = unidentified
@@ -300,8 +306,7 @@ impl Engine {
         let living = self.hub.living();
         let waiting = living.iter().filter(|living| {
             let dials = &living.birth.dials;
-            dials.verdict().is_none()
-                && (is_unidentified(dials.phase()) || dials.phase() == Phase::Idle)
+            dials.verdict().is_none() && (is_unidentified(dials) || dials.phase() == Phase::Idle)
         });
         displace_oldest(waiting);
     }
@@ -337,8 +342,9 @@ fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) {
     }
 }
 
-const fn is_unidentified(phase: Phase) -> bool {
-    matches!(phase, Phase::Opening | Phase::Request)
+/// Whether it has yet to say a whole request.
+fn is_unidentified(dials: &Dials) -> bool {
+    dials.requests() == 0 && matches!(dials.phase(), Phase::Opening | Phase::Request)
 }
 
 const fn is_busy(phase: Phase) -> bool {
@@ -398,10 +404,21 @@ fn is_peers_fault(error: &io::Error) -> bool {
 #[derive(Debug)]
 struct Watch {
     phase: Phase,
+    dialect: Option<Dialect>,
     requests: u64,
     bytes: u64,
     /// Since when phase, requests and, while payload runs, bytes are what they are.
     since: Instant,
+}
+
+impl Watch {
+    /// On a port of one dialect the head's limit is absolute from accept: its first
+    /// byte begins no new time.
+    fn is_still_its_first_head(&self, seen: &Self) -> bool {
+        self.dialect.is_some()
+            && self.requests == seen.requests
+            && (self.phase, seen.phase) == (Phase::Opening, Phase::Request)
+    }
 }
 
 /// Once a second (more often under short limits): reads every dial, sentences what is over.
@@ -421,6 +438,7 @@ async fn sweep(engine: Arc<Engine>) {
             let dials = &one.birth.dials;
             let seen = Watch {
                 phase: dials.phase(),
+                dialect: dials.dialect(),
                 requests: dials.requests(),
                 bytes: dials.bytes_in().wrapping_add(dials.bytes_out()),
                 since: now,
@@ -431,7 +449,9 @@ async fn sweep(engine: Arc<Engine>) {
             });
             // Bytes of a head do not count: its limit is absolute.
             let moved = is_busy(seen.phase) && watch.bytes != seen.bytes;
-            if moved || watch.phase != seen.phase || watch.requests != seen.requests {
+            if watch.is_still_its_first_head(&seen) {
+                watch.phase = seen.phase;
+            } else if moved || watch.phase != seen.phase || watch.requests != seen.requests {
                 *watch = seen;
             }
             if let Some(rule) = overdue(watch, one, now, limits) {

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, flock,
-    fstatvfs, linkat, openat, renameat, renameat_with, statat, unlinkat,
+    fstat, fstatvfs, linkat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -22,6 +22,9 @@ use crate::event::Clash;
 
 /// Disk space is reserved at most so far ahead of the bytes that are here.
 const AHEAD: u64 = 64 << 20;
+
+/// Bytes of an extension, with its dot; what is longer is a part of the name.
+const EXTENSION: usize = 32;
 
 /// What must stay free on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -181,11 +184,13 @@ fn named(dir: &Arc<OwnedFd>) -> io::Result<(File, Option<String>)> {
         let name = temporary_name();
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         match openat(&**dir, name.as_str(), flags, Mode::from_raw_mode(0o666)) {
-            Ok(fd) => {
-                // Held until the end: an unlocked one is litter and may be removed.
-                flock(&fd, FlockOperation::NonBlockingLockExclusive)?;
-                return Ok((File::from(fd), Some(name)));
-            }
+            // Held until the end: an unlocked one is litter and may be removed. A sweep
+            // that came between the making and the lock has taken it for that: once more.
+            Ok(fd) => match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) if fstat(&fd)?.st_nlink > 0 => return Ok((File::from(fd), Some(name))),
+                Ok(()) | Err(Errno::WOULDBLOCK) => {}
+                Err(errno) => return Err(errno.into()),
+            },
             Err(Errno::EXIST) => {}
             Err(errno) => return Err(errno.into()),
         }
@@ -224,7 +229,10 @@ fn sweep(dir: &OwnedFd) {
 
 /// `name (n).ext`; the stem gives way so that 255 bytes are never passed.
 fn numbered(name: &str, n: u32) -> String {
-    let cut = name.rfind('.').filter(|&cut| cut > 0).unwrap_or(name.len());
+    let cut = name
+        .rfind('.')
+        .filter(|&cut| cut > 0 && name.len() - cut <= EXTENSION)
+        .unwrap_or(name.len());
     let (stem, extension) = name.split_at(cut);
     let tail = format!(" ({n}){extension}");
     let mut room = super::MAX_COMPONENT
@@ -290,12 +298,13 @@ impl Part {
             self.file.set_len(length)?;
         }
         self.file.sync_all()?;
-        let mut name = name.to_owned();
+        let mut free = name.to_owned();
         loop {
-            match (self.enter(&name, clash), clash) {
+            match (self.enter(&free, clash), clash) {
                 (Ok(()), _) => break,
+                // Of the name that was asked for, also when a free one was lost to another.
                 (Err(Errno::EXIST), Some(Clash::Rename)) => {
-                    name = landing.free_name(&name).ok_or(Unlanded::Taken)?;
+                    free = landing.free_name(name).ok_or(Unlanded::Taken)?;
                 }
                 (Err(Errno::EXIST), _) => return Err(Unlanded::Taken),
                 (Err(errno), _) => return Err(errno.into()),
@@ -303,7 +312,7 @@ impl Part {
         }
         self.temporary = None;
         rustix::fs::fsync(&*self.dir)?;
-        Ok(name)
+        Ok(free)
     }
 
     fn enter(&mut self, name: &str, clash: Option<Clash>) -> rustix::io::Result<()> {
@@ -311,6 +320,8 @@ impl Part {
         if clash == Some(Clash::Overwrite) {
             if self.temporary.is_none() {
                 let temporary = temporary_name();
+                // Before it has a name: an unlocked one is swept as litter.
+                flock(&*self.file, FlockOperation::NonBlockingLockExclusive)?;
                 self.link(&temporary)?;
                 self.temporary = Some(temporary);
             }
