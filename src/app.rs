@@ -181,6 +181,12 @@ impl<S: Stage> App<S> {
         mut words: UnboundedReceiver<Word>,
     ) -> Over {
         loop {
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                match self.frame() {
+                    Ok(()) => continue,
+                    Err(over) => return over,
+                }
+            }
             // Once something has changed only keys are heard until its frame.
             let primed = self.due.is_some();
             let frame_at = self.due.unwrap_or_else(|| self.next_tick());
@@ -266,7 +272,7 @@ impl<S: Stage> App<S> {
                 }
             }
             Reaction::Suspend => self.stage.suspend().map_err(|_| Over::Screen)?,
-            Reaction::Leave => return self.obey(Word::Leave),
+            Reaction::Leave => self.leave(),
             Reaction::Abort => return Err(Over::Abort),
         }
         self.want(KEY_FRAME);
@@ -274,17 +280,21 @@ impl<S: Stage> App<S> {
     }
 
     fn obey(&mut self, word: Word) -> Result<(), Over> {
-        if word == Word::HangUp {
-            return Err(Over::Screen);
+        match word {
+            Word::HangUp => Err(Over::Screen),
+            Word::Leave if self.leaving => Err(Over::Abort),
+            Word::Leave => {
+                self.leave();
+                Ok(())
+            }
         }
-        if std::mem::replace(&mut self.leaving, true) {
-            return Err(Over::Abort);
+    }
+
+    fn leave(&mut self) {
+        if !std::mem::replace(&mut self.leaving, true) {
+            let _ = self.handle.commands.send(Command::Leave { grace: None });
         }
-        let _ = self.handle.commands.send(Command::Leave { grace: None });
-        // What a frozen display would hide: that the program is leaving.
-        self.frozen = None;
         self.want(KEY_FRAME);
-        Ok(())
     }
 }
 
