@@ -27,7 +27,7 @@ const COLUMNS: [Column<FileSort>; 3] = [
     Column {
         field: FileSort::Name,
         title: "name",
-        width: Width::Between(16, 200),
+        width: Width::Room(16, 16, 200),
         side: Side::Left,
         rank: 0,
     },

@@ -39,8 +39,8 @@ enum Part {
 const AMOUNT: u16 = 2 * format::SIZE + 3;
 
 const COLUMNS: [Column<Part>; 6] = [
-    column(Part::Name, Width::Between(10, 60), 0),
-    column(Part::Bar, Width::Between(8, 60), 3),
+    column(Part::Name, Width::Room(10, 24, 60), 0),
+    column(Part::Bar, Width::Room(8, 12, 60), 3),
     column(Part::Percent, Width::Fixed(format::PERCENT), 1),
     column(Part::Amount, Width::Fixed(AMOUNT), 4),
     column(Part::Rate, Width::Fixed(format::RATE), 0),
