@@ -254,7 +254,7 @@ pub static TABLE: &[Binding] = &[
     bind(ASKED, &[Code(KeyCode::Esc)], &[Place::Clash], Action::Postpone, "Esc", "later", "answer later; the download waits").foot(),
     bind(ASKED, &[Char('a')], &[Place::Files, Place::Queue], Action::AnswerAgain, "a", "answer", "answer about a name that is taken").when(|_, model| model.remote.clash().is_some()).foot(),
     bind(LOOK, &[Char('?'), Code(KeyCode::F(1))], LISTS, Action::Help, "? F1", "help", "this help").foot(),
-    bind(LOOK, &[Code(KeyCode::F(1))], &[Place::Prompt], Action::Help, "F1", "help", "this help").foot(),
+    bind(LOOK, &[Code(KeyCode::F(1))], &[Place::Prompt], Action::Help, "F1", "help", "this help, also while typing").foot(),
     bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Sort, Place::Filter], Action::Enter, "⏎", "keep", "take the choice, keep the filter").foot(),
     bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Table, Place::Events], Action::Enter, "⏎", "details", "all that is known about the row").when(Screen::has_choice).foot(),
     bind(DO, &[Code(KeyCode::Enter), Char('l'), Code(KeyCode::Right)], &[Place::Files], Action::Enter, "⏎ l", "open", "open the folder, download the file").when(Screen::has_choice).foot(),

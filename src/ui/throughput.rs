@@ -99,17 +99,12 @@ fn flow(buf: &mut Buffer, area: Rect, model: &Model, direction: Direction, theme
         }
     }
     if inner.height > rows {
-        let words = format!(
-            "{} in {}",
+        let (bytes, files) = (
             format::size_words(flow.bytes),
-            format::plural(flow.files, "file")
+            format::plural(flow.files, "file"),
         );
-        paint::put(
-            buf,
-            paint::part(paint::row(inner, rows), 1, inner.width - 1),
-            &words,
-            theme.text(),
-        );
+        let place = paint::part(paint::row(inner, rows), 1, inner.width - 1);
+        paint::put(buf, place, &format!("{bytes} in {files}"), theme.text());
     }
 }
 
