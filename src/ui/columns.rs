@@ -9,8 +9,8 @@
 pub(super) enum Width {
     /// Always so many cells.
     Fixed(u16),
-    /// As many as are left between two bounds.
-    Between(u16, u16),
+    /// From the least, over the one that reads well, to the most there is use for.
+    Room(u16, u16, u16),
 }
 
 /// On which side the text stands.
@@ -46,30 +46,35 @@ pub(super) struct Slot<F> {
 impl Width {
     const fn least(self) -> u16 {
         match self {
-            Self::Fixed(width) | Self::Between(width, _) => width,
+            Self::Fixed(width) | Self::Room(width, ..) => width,
+        }
+    }
+
+    const fn good(self) -> u16 {
+        match self {
+            Self::Fixed(width) | Self::Room(_, width, _) => width,
         }
     }
 
     const fn most(self) -> u16 {
         match self {
-            Self::Fixed(width) | Self::Between(_, width) => width,
+            Self::Fixed(width) | Self::Room(.., width) => width,
         }
     }
 }
 
+/// Columns of a higher rank than this give way so that the others read well.
+const DISPENSABLE: u8 = 5;
+
 /// Lays the columns out in `room` cells; those of the highest rank are left out until the rest fits.
 pub(super) fn fit<F: Copy>(columns: &[Column<F>], room: u16, gap: u16) -> Vec<Slot<F>> {
     let mut kept: Vec<&Column<F>> = columns.iter().collect();
-    while kept.len() > 1 && least(&kept, gap) > room {
-        let highest = kept.iter().map(|column| column.rank).max().unwrap_or(0);
-        let Some(at) = kept.iter().rposition(|column| column.rank == highest) else {
-            break;
-        };
-        kept.remove(at);
-    }
-    let mut slack = room.saturating_sub(least(&kept, gap));
+    drop_until(&mut kept, room, gap, DISPENSABLE, Width::good);
+    drop_until(&mut kept, room, gap, 0, Width::least);
     let mut widths: Vec<u16> = kept.iter().map(|column| column.width.least()).collect();
-    share(&kept, &mut widths, &mut slack);
+    let mut slack = room.saturating_sub(sum(&kept, gap, Width::least));
+    share(&kept, &mut widths, &mut slack, Width::good);
+    share(&kept, &mut widths, &mut slack, Width::most);
     let mut x = 0;
     kept.iter()
         .zip(widths)
@@ -87,19 +92,36 @@ pub(super) fn fit<F: Copy>(columns: &[Column<F>], room: u16, gap: u16) -> Vec<Sl
         .collect()
 }
 
-fn least<F>(columns: &[&Column<F>], gap: u16) -> u16 {
+fn drop_until<F>(
+    kept: &mut Vec<&Column<F>>,
+    room: u16,
+    gap: u16,
+    above: u8,
+    width: fn(Width) -> u16,
+) {
+    while kept.len() > 1 && sum(kept, gap, width) > room {
+        let highest = kept.iter().map(|column| column.rank).max().unwrap_or(0);
+        let at = kept.iter().rposition(|column| column.rank == highest);
+        match at {
+            Some(at) if highest > above || above == 0 => kept.remove(at),
+            _ => break,
+        };
+    }
+}
+
+fn sum<F>(columns: &[&Column<F>], gap: u16, width: fn(Width) -> u16) -> u16 {
     let gaps = u16::try_from(columns.len().saturating_sub(1)).unwrap_or(0) * gap;
     columns
         .iter()
-        .fold(gaps, |sum, column| sum + column.width.least())
+        .fold(gaps, |sum, column| sum + width(column.width))
 }
 
-/// Gives the cells left to the columns that can grow, evenly.
-fn share<F>(columns: &[&Column<F>], widths: &mut [u16], slack: &mut u16) {
+/// Gives the cells left to the columns that can grow up to `bound`, evenly.
+fn share<F>(columns: &[&Column<F>], widths: &mut [u16], slack: &mut u16, bound: fn(Width) -> u16) {
     while *slack > 0 {
         let mut grew = false;
         for (column, width) in columns.iter().zip(widths.iter_mut()) {
-            if *slack > 0 && *width < column.width.most() {
+            if *slack > 0 && *width < bound(column.width) {
                 *width += 1;
                 *slack -= 1;
                 grew = true;
@@ -125,25 +147,27 @@ mod tests {
         }
     }
 
-    fn laid(room: u16) -> String {
+    fn laid(room: u16) -> Vec<(char, u16, u16)> {
         let columns = [
             column('a', Width::Fixed(4), 0),
-            column('b', Width::Between(5, 9), 1),
-            column('c', Width::Fixed(3), 2),
+            column('b', Width::Room(5, 7, 9), 1),
+            column('c', Width::Fixed(3), 6),
         ];
-        fit(&columns, room, 1)
+        let slots = fit(&columns, room, 1);
+        slots
             .iter()
-            .map(|slot| format!("{}{}+{} ", slot.field, slot.x, slot.width))
+            .map(|slot| (slot.field, slot.x, slot.width))
             .collect()
     }
 
     #[test]
     fn columns_go_by_rank_and_grow_to_their_bound() {
-        assert_eq!(laid(40), "a0+4 b5+9 c15+3 ");
-        assert_eq!(laid(16), "a0+4 b5+7 c13+3 ");
-        assert_eq!(laid(13), "a0+4 b5+8 ");
-        assert_eq!(laid(9), "a0+4 ");
-        assert_eq!(laid(2), "a0+2 ");
-        assert_eq!(laid(0), "a0+0 ");
+        assert_eq!(laid(40), [('a', 0, 4), ('b', 5, 9), ('c', 15, 3)]);
+        assert_eq!(laid(16), [('a', 0, 4), ('b', 5, 7), ('c', 13, 3)]);
+        assert_eq!(laid(15), [('a', 0, 4), ('b', 5, 9)]);
+        assert_eq!(laid(13), [('a', 0, 4), ('b', 5, 8)]);
+        assert_eq!(laid(9), [('a', 0, 4)]);
+        assert_eq!(laid(2), [('a', 0, 2)]);
+        assert_eq!(laid(0), [('a', 0, 0)]);
     }
 }

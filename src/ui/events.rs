@@ -14,7 +14,7 @@ use crate::model::{Entered, Model};
 use super::format;
 use super::line_input::LineInput;
 use super::paint;
-use super::screen::{Hit, Pane, Screen};
+use super::screen::{Hit, Pane, Screen, View};
 use super::select::{Cursor, Step};
 
 /// The state of the pane.
@@ -119,33 +119,19 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
     let focused = screen.focus == Pane::Events;
     let inner = paint::inside(area);
     screen.hit(area, Hit::Pane(Pane::Events));
-    let name = if focused {
-        theme.strong()
-    } else {
-        theme.text()
-    };
-    let mut title = vec![("events".to_owned(), name)];
     let shown = screen.events.rows.len();
+    let after = titles(buf, area, model, screen);
+    let mut state = Vec::new();
     if !screen.events.filter.is_empty() {
-        let of = format!(
-            "  filter: {}  {shown} of {}",
-            screen.events.filter.text(),
-            model.lines.len()
-        );
-        title.push((of, theme.warn()));
+        let text = format::cut(screen.events.filter.text(), 30);
+        let words = format!("filter: {text}  {shown} of {}", model.lines.len());
+        state.push((words, theme.warn()));
     } else if !screen.events.follows {
         let below = shown.saturating_sub(screen.events.cursor.index() + 1);
-        title.push((
-            format!("  {} newer below, G follows", format::count(below as u64)),
-            theme.dim(),
-        ));
+        let words = format!("{} newer below, G follows", format::count(below as u64));
+        state.push((words, theme.dim()));
     }
-    let x = if screen.view == super::screen::View::Events {
-        super::table::tabs(buf, area, model, screen)
-    } else {
-        2
-    };
-    paint::title(buf, area, x, &title);
+    paint::title_right(buf, area, after, &state);
     if shown == 0 {
         let words = if screen.events.filter.is_empty() {
             "nothing has happened yet"
@@ -171,6 +157,18 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
             draw_line(buf, line, entered, screen, chosen.then(|| theme.selected()));
         }
     }
+}
+
+/// Writes the pane's name, or the tabs where it is the main pane; tells the column after it.
+fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) -> u16 {
+    if screen.view == View::Events {
+        return super::table::tabs(buf, area, model, screen);
+    }
+    let style = match screen.focus {
+        Pane::Events => screen.theme.strong(),
+        _ => screen.theme.text(),
+    };
+    paint::title(buf, area, 2, &[("events".to_owned(), style)])
 }
 
 /// Columns of the word, `transfer_` left out: what is said names the file.

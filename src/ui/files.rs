@@ -18,7 +18,7 @@ use super::header::spinner;
 use super::paint::{self, Piece};
 use super::screen::{Hit, Pane, Screen, SortBy};
 
-pub(super) use super::file_list::{FileList, FileSort};
+use super::file_sort::FileSort;
 
 /// Cells before the name: cursor and mark.
 const MARK: u16 = 4;
@@ -27,7 +27,7 @@ const COLUMNS: [Column<FileSort>; 3] = [
     Column {
         field: FileSort::Name,
         title: "name",
-        width: Width::Between(16, 200),
+        width: Width::Room(16, 16, 200),
         side: Side::Left,
         rank: 0,
     },
@@ -59,7 +59,7 @@ pub(super) fn draw(
     let inner = paint::inside(area);
     screen.hit(area, Hit::Pane(Pane::Files));
     if screen.asks_for_names(model) {
-        return draw_prompt(buf, area, inner, model, screen);
+        return super::prompt::draw(buf, area, model, screen);
     }
     titles(buf, area, model, screen);
     let folder = &model.remote.folder;
@@ -158,15 +158,15 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     let marked = files.marked(folder);
     if !marked.is_empty() {
         let size: u64 = marked.iter().map(|entry| entry.size).sum();
-        let words = format!("● {} marked, {}   ", marked.len(), format::size_words(size));
+        let words = format!("● {} marked, {}", marked.len(), format::size_words(size));
         right.push((words, theme.mark()));
     } else if files.is_ranging() {
-        right.push(("range: v ends it   ".to_owned(), theme.mark()));
+        right.push(("range: v ends it".to_owned(), theme.mark()));
     }
     if !files.filter.is_empty() {
         let text = format::cut(files.filter.text(), 20);
         let words = format!(
-            "filter: {text}  {} of {}   ",
+            "filter: {text}  {} of {}",
             files.rows.len(),
             folder.entries.len()
         );
@@ -174,8 +174,9 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     }
     let sort = format!("sort: {} {}", files.sort.name(), files.order.sign());
     right.push((sort, theme.dim()));
+    let mut right = paint::apart(right);
     if after + paint::pieces_width(&right) + 4 > area.width {
-        right.pop();
+        right.truncate(right.len().saturating_sub(2));
     }
     paint::title_right(buf, area, after, &right);
 }
@@ -183,7 +184,7 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
 /// Whether more of the folder is on its way.
 pub(super) fn is_loading(model: &Model) -> bool {
     matches!(model.remote.folder.state, ListingState::More)
-        && !matches!(model.remote.link, Link::Lost { .. })
+        && matches!(model.remote.link, Link::Ready { .. })
 }
 
 fn headings(buf: &mut Buffer, line: Rect, slots: &[Slot<FileSort>], screen: &mut Screen) {
@@ -299,95 +300,4 @@ fn empty(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     let mut lines: Vec<(&str, Style)> = wrapped.iter().map(|line| (line.as_str(), style)).collect();
     lines.push((second, theme.dim()));
     paint::message(buf, area, &lines);
-}
-
-/// The pane of a server that cannot list: a line for a name, and the names that worked.
-fn draw_prompt(
-    buf: &mut Buffer,
-    area: Rect,
-    inner: Rect,
-    model: &Model,
-    screen: &mut Screen,
-) -> Option<(u16, u16)> {
-    let theme = screen.theme;
-    let focused = screen.focus == Pane::Files;
-    paint::title(
-        buf,
-        area,
-        1,
-        &[
-            ("remote".to_owned(), theme.strong()),
-            (
-                "  this server does not list its files".to_owned(),
-                theme.dim(),
-            ),
-        ],
-    );
-    let label = "name to fetch: ";
-    let line = paint::row(inner, 0);
-    let after = 1 + paint::put(buf, paint::part(line, 1, line.width), label, theme.key());
-    let place = paint::part(line, after, line.width.saturating_sub(after + 1));
-    let (text, cursor) = screen.files.prompt.shown(place.width);
-    paint::put(buf, place, &text, theme.strong());
-    let typing = focused && !screen.files.picking && place.width > 0;
-    let cursor = typing.then_some((place.x + cursor, place.y));
-    let body = below(below(inner));
-    let folder = &model.remote.folder;
-    if screen.files.rows.is_empty() {
-        let words = match (folder.entries.is_empty(), screen.files.prompt.is_empty()) {
-            (true, _) => "names that worked will be kept here",
-            (false, _) => "no remembered name has this in it",
-        };
-        paint::put(
-            buf,
-            paint::part(paint::row(below(inner), 0), 1, inner.width),
-            words,
-            theme.dim(),
-        );
-        return cursor;
-    }
-    let words = "names that worked before, ↓ chooses:";
-    paint::put(
-        buf,
-        paint::part(paint::row(inner, 1), 1, inner.width),
-        words,
-        theme.dim(),
-    );
-    let window = screen.files.cursor.window(body.height);
-    screen.hit(
-        body,
-        Hit::Rows {
-            pane: Pane::Files,
-            first: window.start,
-        },
-    );
-    for (n, row) in (0..body.height).zip(window) {
-        let Some(entry) = screen.files.entry(folder, row) else {
-            continue;
-        };
-        let chosen = screen.files.picking && row == screen.files.cursor.index();
-        let line = paint::row(body, n);
-        let name = entry.shown();
-        let over = (chosen && focused).then(|| theme.selected());
-        if let Some(style) = over {
-            buf.set_style(line.intersection(buf.area), style);
-        }
-        if chosen {
-            paint::put(
-                buf,
-                paint::part(line, 0, 1),
-                "▸",
-                over.unwrap_or(theme.key()),
-            );
-        }
-        let room = line.width.saturating_sub(3);
-        let text = format::cut_name(name.as_str(), room);
-        paint::put(
-            buf,
-            paint::part(line, 2, room),
-            &text,
-            over.unwrap_or(theme.text()),
-        );
-    }
-    cursor
 }

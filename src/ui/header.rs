@@ -11,17 +11,17 @@ use crate::event::{JobState, Link};
 use crate::model::{Model, Role};
 
 use super::format;
-use super::keys::{self, Place};
+use super::keys::{self, Binding, Place};
 use super::paint::{self, Piece};
 use super::screen::{Hit, Pane, Screen};
 use super::throughput;
 
 /// Frames of the spinner; picked by the model's time.
-const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const SPINNER: [&str; 4] = ["◐", "◓", "◑", "◒"];
 
 /// The spinner's sign for this moment.
 pub(super) fn spinner(model: &Model) -> &'static str {
-    let step = model.now.as_millis() / 100 % SPINNER.len() as u128;
+    let step = model.now.as_millis() / 120 % SPINNER.len() as u128;
     SPINNER[usize::try_from(step).unwrap_or(0)]
 }
 
@@ -33,10 +33,15 @@ pub(super) fn draw(buf: &mut Buffer, line: Rect, model: &Model, screen: &mut Scr
         Role::Dial => client_right(model, screen, line.width),
     };
     let right_width = paint::pieces_width(&right);
-    let alarms = alarms(model, screen);
+    let alarms = alarms(model, screen, line.width);
     let brand = vec![(" ferrydeck  ".to_owned(), theme.brand())];
     let mut groups: Vec<Vec<Piece>> = vec![brand];
     groups.extend(alarms.into_iter().map(|badge| vec![badge, gap()]));
+    let lost = matches!(model.remote.link, Link::Lost { .. });
+    if lost {
+        // Of all that could be said now this matters most.
+        groups.push(vec![("✗ link lost".to_owned(), theme.bad()), gap()]);
+    }
     let told = paint::pieces_width(&groups.concat()) + right_width;
     let rest = match screen.role {
         Role::Serve => listeners(model, screen),
@@ -67,7 +72,7 @@ fn gap() -> Piece {
 }
 
 /// What has to be seen first: leaving, frozen, lost events.
-fn alarms(model: &Model, screen: &Screen) -> Vec<Piece> {
+fn alarms(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
     let theme = screen.theme;
     let mut out = Vec::new();
     if let Some(since) = model.leaving {
@@ -78,7 +83,11 @@ fn alarms(model: &Model, screen: &Screen) -> Vec<Piece> {
         out.push((" FROZEN ".to_owned(), theme.badge_warn()));
     }
     if model.lost > 0 {
-        let words = format!(" LOST {} ", format::plural(model.lost, "event"));
+        let lost = format::count(model.lost);
+        let words = match width {
+            0..80 => format!(" LOST {lost} "),
+            _ => format!(" {lost} EVENTS LOST "),
+        };
         out.push((words, theme.badge_bad()));
     }
     out
@@ -192,30 +201,47 @@ pub(super) fn footer(
     None
 }
 
+/// The keys in the table's order; the way out stands at the right and stays.
 fn key_line(buf: &mut Buffer, line: Rect, from: u16, model: &Model, screen: &mut Screen) {
-    let theme = screen.theme;
-    let bindings: Vec<_> = keys::footer(screen, model).collect();
+    let (out, bindings): (Vec<_>, Vec<_>) =
+        keys::footer(screen, model).partition(|binding| binding.group == keys::LEAVE);
+    let mut end = line.width.saturating_sub(1);
+    for binding in out {
+        let wants = key_width(binding);
+        if from + wants <= end {
+            end -= wants;
+            draw_key(buf, paint::part(line, end, wants), binding, screen);
+            end = end.saturating_sub(3);
+        }
+    }
     let mut x = from;
     for binding in bindings {
-        let key = binding
-            .shown
-            .split(' ')
-            .next()
-            .unwrap_or_default()
-            .to_owned();
-        let pieces = [
-            (key, theme.key()),
-            (format!(" {}", binding.word), theme.dim()),
-        ];
-        let wants = paint::pieces_width(&pieces);
-        if x + wants > line.width.saturating_sub(1) {
+        let wants = key_width(binding);
+        if x + wants > end {
             break;
         }
-        let place = paint::part(line, x, wants);
-        paint::pieces(buf, place, &pieces);
-        screen.hit(place, Hit::Key(binding.action));
+        draw_key(buf, paint::part(line, x, wants), binding, screen);
         x += wants + 3;
     }
+}
+
+/// The first of a binding's keys, as the footer writes it.
+fn first_key(binding: &Binding) -> &'static str {
+    binding.shown.split(' ').next().unwrap_or_default()
+}
+
+fn key_width(binding: &Binding) -> u16 {
+    format::width(first_key(binding)) + 1 + format::width(binding.word)
+}
+
+fn draw_key(buf: &mut Buffer, place: Rect, binding: &Binding, screen: &mut Screen) {
+    let theme = screen.theme;
+    let pieces = [
+        (first_key(binding).to_owned(), theme.key()),
+        (format!(" {}", binding.word), theme.dim()),
+    ];
+    paint::pieces(buf, place, &pieces);
+    screen.hit(place, Hit::Key(binding.action));
 }
 
 /// The filter while it is typed, with what it finds or what is wrong with it.

@@ -200,8 +200,9 @@ fn always(_: &Screen, _: &Model) -> bool {
 const LOOK: &str = "Looking around";
 const MOVE: &str = "Moving";
 const DO: &str = "Doing";
-const LEAVE: &str = "Leaving";
-const ASKED: &str = "When asked";
+/// The heading of the ways out.
+pub const LEAVE: &str = "Leaving";
+const ASKED: &str = "On top of the screen";
 
 const LISTS: &[Place] = &[Place::Table, Place::Events, Place::Files, Place::Queue];
 const PANES: &[Place] = &[
@@ -253,8 +254,8 @@ pub static TABLE: &[Binding] = &[
     bind(ASKED, &[Code(KeyCode::Esc)], &[Place::Clash], Action::Postpone, "Esc", "later", "answer later; the download waits").foot(),
     bind(ASKED, &[Char('a')], &[Place::Files, Place::Queue], Action::AnswerAgain, "a", "answer", "answer about a name that is taken").when(|_, model| model.remote.clash().is_some()).foot(),
     bind(LOOK, &[Char('?'), Code(KeyCode::F(1))], LISTS, Action::Help, "? F1", "help", "this help").foot(),
-    bind(LOOK, &[Code(KeyCode::F(1))], &[Place::Prompt], Action::Help, "F1", "help", "this help").foot(),
-    bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Sort, Place::Filter], Action::Enter, "⏎", "keep", "take the choice, keep the filter").foot(),
+    bind(LOOK, &[Code(KeyCode::F(1))], &[Place::Prompt], Action::Help, "F1", "help", "this help, also while typing").foot(),
+    bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Sort, Place::Filter], Action::Enter, "⏎", "keep", "take the choice, keep the filter").foot(),
     bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Table, Place::Events], Action::Enter, "⏎", "details", "all that is known about the row").when(Screen::has_choice).foot(),
     bind(DO, &[Code(KeyCode::Enter), Char('l'), Code(KeyCode::Right)], &[Place::Files], Action::Enter, "⏎ l", "open", "open the folder, download the file").when(Screen::has_choice).foot(),
     bind(DO, &[Code(KeyCode::Enter)], &[Place::Prompt], Action::Enter, "⏎", "fetch", "fetch the name typed or chosen").when(Screen::has_name).foot(),
@@ -285,9 +286,9 @@ pub static TABLE: &[Binding] = &[
     bind(LOOK, &[Char('e')], LISTS, Action::Enlarge, "e", "enlarge", "give the pane the whole screen, and back").foot(),
     bind(LOOK, &[Char('f')], LISTS, Action::Freeze, "f", "freeze", "let the picture stand still; the work goes on").foot(),
     bind(LOOK, &[Code(KeyCode::Esc)], &[Place::Table, Place::Events, Place::Files, Place::Queue, Place::Prompt, Place::Filter], Action::Escape, "Esc", "clear", "clear filter, marks, text; leave the large pane").when(Screen::has_escape).foot(),
-    bind(LOOK, &[Code(KeyCode::Esc), Char('q')], &[Place::Sort], Action::Escape, "Esc", "close", "close without a change").foot(),
-    bind(LOOK, &[Code(KeyCode::Esc), Char('q'), Char('?'), Code(KeyCode::F(1))], &[Place::Help], Action::Escape, "Esc", "close", "close this").foot(),
-    bind(LOOK, &[Code(KeyCode::Esc), Char('q'), Code(KeyCode::Enter)], &[Place::Details], Action::Escape, "Esc", "close", "close it").foot(),
+    bind(ASKED, &[Code(KeyCode::Esc), Char('q')], &[Place::Sort, Place::Help, Place::Details], Action::Escape, "Esc q", "close", "close it without a change").foot(),
+    bind(ASKED, &[Char('?'), Code(KeyCode::F(1))], &[Place::Help], Action::Escape, "? F1", "close", "close the help"),
+    bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Details], Action::Escape, "⏎", "close", "close the details"),
     bind(MOVE, &[Char('j')], SCROLLS, Action::Move(Step::Down), "j", "down", "down"),
     bind(MOVE, &[Char('k')], SCROLLS, Action::Move(Step::Up), "k", "up", "up"),
     bind(MOVE, &[Code(KeyCode::Down)], ARROWS, Action::Move(Step::Down), "↓", "down", "down, also while typing"),

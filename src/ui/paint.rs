@@ -121,6 +121,18 @@ pub(super) fn title_right(buf: &mut Buffer, area: Rect, after: u16, text: &[Piec
     }
 }
 
+/// Puts blanks between pieces.
+pub(super) fn apart(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut out = Vec::new();
+    for piece in pieces {
+        if !out.is_empty() {
+            out.push(("   ".to_owned(), Style::new()));
+        }
+        out.push(piece);
+    }
+    out
+}
+
 /// Puts a few lines in the middle of an area: what a pane says when it is empty.
 pub(super) fn message(buf: &mut Buffer, area: Rect, lines: &[(&str, Style)]) {
     let wanted = u16::try_from(lines.len()).unwrap_or(u16::MAX);

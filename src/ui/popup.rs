@@ -14,6 +14,7 @@ use super::format;
 use super::keys;
 use super::paint::{self, Focus};
 use super::screen::{Ask, Hit, Popup, Screen};
+use super::theme::Theme;
 
 /// Draws what lies on top, if anything does.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
@@ -179,6 +180,13 @@ fn draw_details(
     let width = (details::LABEL + words).max(50);
     let inner = open(buf, area, (width, lines.len()), title, screen);
     *top = (*top).min(lines.len().saturating_sub(usize::from(inner.height)));
+    more(
+        buf,
+        inner,
+        *top + usize::from(inner.height),
+        lines.len(),
+        theme,
+    );
     for (n, (label, text, style)) in (0..inner.height).zip(lines.iter().skip(*top)) {
         let line = paint::row(inner, n);
         paint::put(
@@ -245,9 +253,14 @@ fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
             );
         }
     }
-    if half > shown {
-        let more = format!("{} of {half}, j k scroll", (*top + shown).min(half));
+    more(buf, inner, *top + shown, half, theme);
+}
+
+/// Says in the lower border that there is more to scroll to.
+fn more(buf: &mut Buffer, inner: Rect, seen: usize, all: usize, theme: Theme) {
+    if all > usize::from(inner.height) {
+        let words = format!(" {} of {all}, j k scroll ", seen.min(all));
         let edge = Rect::new(inner.x, inner.bottom(), inner.width, 1);
-        paint::put_right(buf, edge, &more, theme.dim());
+        paint::put_right(buf, edge, &words, theme.dim());
     }
 }

@@ -39,8 +39,8 @@ enum Part {
 const AMOUNT: u16 = 2 * format::SIZE + 3;
 
 const COLUMNS: [Column<Part>; 6] = [
-    column(Part::Name, Width::Between(10, 60), 0),
-    column(Part::Bar, Width::Between(8, 60), 3),
+    column(Part::Name, Width::Room(10, 24, 60), 0),
+    column(Part::Bar, Width::Room(8, 12, 60), 3),
     column(Part::Percent, Width::Fixed(format::PERCENT), 1),
     column(Part::Amount, Width::Fixed(AMOUNT), 4),
     column(Part::Rate, Width::Fixed(format::RATE), 0),
@@ -68,33 +68,9 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
     let focused = screen.focus == Pane::Queue;
     let inner = paint::inside(area);
     screen.hit(area, Hit::Pane(Pane::Queue));
-    let count = model.remote.items().len();
-    let mut title = vec![(
-        "queue".to_owned(),
-        if focused {
-            theme.strong()
-        } else {
-            theme.text()
-        },
-    )];
-    if count > 0 {
-        title.push((format!(" ({})", format::count(count as u64)), theme.text()));
-    }
-    let after = paint::title(buf, area, 1, &title);
-    let landing = format!("into {}", model.about.landing);
-    let landing = format::cut_name(&landing, (area.width / 2).max(12));
-    paint::title_right(buf, area, after, &[(landing, theme.dim())]);
-    if count == 0 {
-        let how = if screen.asks_for_names(model) {
-            "type a name above and press Enter"
-        } else {
-            "d downloads the chosen file, Space marks several"
-        };
-        paint::message(
-            buf,
-            inner,
-            &[("nothing is queued", theme.text()), (how, theme.dim())],
-        );
+    titles(buf, area, model, screen);
+    if model.remote.items().len() == 0 {
+        empty(buf, inner, model, screen);
         return;
     }
     let slots = fit(inner.width);
@@ -135,6 +111,35 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
             Look { chosen, focused },
         );
     }
+}
+
+/// `queue (3)` at the left; where downloads land at the right.
+fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
+    let theme = screen.theme;
+    let name = match screen.focus {
+        Pane::Queue => theme.strong(),
+        _ => theme.text(),
+    };
+    let mut title = vec![("queue".to_owned(), name)];
+    let count = model.remote.items().len() as u64;
+    if count > 0 {
+        title.push((format!(" ({})", format::count(count)), theme.text()));
+    }
+    let after = paint::title(buf, area, 1, &title);
+    let landing = format!("into {}", model.about.landing);
+    let landing = format::cut_name(&landing, (area.width / 2).max(12));
+    paint::title_right(buf, area, after, &[(landing, theme.dim())]);
+}
+
+fn empty(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) {
+    let theme = screen.theme;
+    let how = if screen.asks_for_names(model) {
+        "type a name and press Enter"
+    } else {
+        "d downloads the chosen file, Space marks several"
+    };
+    let lines = [("nothing is queued", theme.text()), (how, theme.dim())];
+    paint::message(buf, inner, &lines);
 }
 
 fn fit(width: u16) -> Vec<Slot<Part>> {
@@ -213,34 +218,28 @@ fn draw_item(
                 table::bar(buf, place, ratio(item), pick(ink));
             }
             Part::Percent if words.is_empty() => {
-                paint::put(
-                    buf,
-                    place,
-                    &format::percent(ratio(item)),
-                    pick(theme.text()),
-                );
+                let text = format::percent(ratio(item));
+                paint::put(buf, place, &text, pick(theme.text()));
             }
             Part::Amount | Part::Rate | Part::Eta if ended.is_none_or(|(well, _)| well) => {
                 let text = number(slot.field, item, ended.map(|(_, took)| took));
-                let style = if slot.field == Part::Rate {
-                    theme.strong()
-                } else {
-                    theme.text()
+                let style = match (slot.field, &item.job.state) {
+                    (Part::Rate, JobState::Paused { .. }) => ink,
+                    (Part::Rate, _) => theme.strong(),
+                    _ => theme.text(),
                 };
                 paint::put(buf, place, &text, pick(style));
             }
             _ => {}
         }
     }
-    if !words.is_empty() {
-        let reach = match ended {
-            Some((false, _)) => line.width,
-            _ => first_number(slots).unwrap_or(line.width),
-        };
-        let from = slots.get(1).map_or(MARK, |slot| slot.x);
-        let place = paint::part(line, from, reach.saturating_sub(from + 1));
-        paint::put(buf, place, &words, pick(ink));
-    }
+    let reach = match ended {
+        Some((false, _)) => line.width,
+        _ => first_number(slots).unwrap_or(line.width),
+    };
+    let from = slots.get(1).map_or(MARK, |slot| slot.x);
+    let place = paint::part(line, from, reach.saturating_sub(from + 1));
+    paint::put(buf, place, &words, pick(ink));
 }
 
 /// The column words must not run into.

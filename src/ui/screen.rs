@@ -20,7 +20,8 @@ use crate::model::{Connection, Entered, Model, Role};
 
 use super::events::EventList;
 use super::fields::Field;
-use super::files::{FileList, FileSort};
+use super::file_list::FileList;
+use super::file_sort::FileSort;
 use super::grid::Grid;
 use super::keys::{Action, Place};
 use super::select::Cursor;

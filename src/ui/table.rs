@@ -133,19 +133,17 @@ fn state(buf: &mut Buffer, area: Rect, after: u16, screen: &Screen) {
         let room = area.width.saturating_sub(after + 40).max(12);
         let text = format::cut(text, room);
         pieces.push(match grid.filter.wrong {
-            Some(_) => (format!("filter ✗ {text}   "), theme.bad()),
+            Some(_) => (format!("filter ✗ {text}"), theme.bad()),
             None => (
-                format!("filter: {text}  {} of {}   ", grid.rows.len(), grid.all),
+                format!("filter: {text}  {} of {}", grid.rows.len(), grid.all),
                 theme.warn(),
             ),
         });
     }
-    let with_sort: Vec<_> = pieces.iter().cloned().chain([sort]).collect();
-    if paint::pieces_width(&with_sort) + 4 + after <= area.width {
-        paint::title_right(buf, area, after, &with_sort);
-    } else {
-        paint::title_right(buf, area, after, &pieces);
-    }
+    let with_sort = paint::apart(pieces.iter().cloned().chain([sort]).collect());
+    let fits = paint::pieces_width(&with_sort) + 4 + after <= area.width;
+    let shown = if fits { &with_sort } else { &pieces };
+    paint::title_right(buf, area, after, shown);
 }
 
 fn headings(buf: &mut Buffer, line: Rect, slots: &[Slot<Field>], screen: &mut Screen) {

@@ -188,3 +188,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // What is kept is whole at every moment: poison means nothing here.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn giving_back_what_was_not_taken_writes_nothing() {
+        restore();
+        restore();
+        assert!(!TAKEN.load(Ordering::SeqCst));
+        assert!(panics().is_empty());
+    }
+}

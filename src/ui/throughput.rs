@@ -21,16 +21,16 @@ use super::screen::Screen;
 use super::theme::Theme;
 
 /// Columns for the scale.
-const SCALE: u16 = 9;
+const SCALE: u16 = 10;
 /// From this room on the scale is worth its columns.
-const WITH_SCALE: u16 = 26;
+const WITH_SCALE: u16 = 30;
 
 /// Draws both graphs and the counters next to each other.
 pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     let now = match area.width {
         0..70 => 23,
         70..100 => 27,
-        100..160 => 36,
+        100..160 => 33,
         _ => 42,
     };
     // Each pane shares a border with the next.
@@ -99,17 +99,12 @@ fn flow(buf: &mut Buffer, area: Rect, model: &Model, direction: Direction, theme
         }
     }
     if inner.height > rows {
-        let words = format!(
-            "{} in {}",
+        let (bytes, files) = (
             format::size_words(flow.bytes),
-            format::plural(flow.files, "file")
+            format::plural(flow.files, "file"),
         );
-        paint::put(
-            buf,
-            paint::part(paint::row(inner, rows), 1, inner.width - 1),
-            &words,
-            theme.text(),
-        );
+        let place = paint::part(paint::row(inner, rows), 1, inner.width - 1);
+        paint::put(buf, place, &format!("{bytes} in {files}"), theme.text());
     }
 }
 
@@ -138,7 +133,7 @@ fn scale(peak: u64) -> (u64, String) {
         .unwrap_or(peak);
     let unit_word = format::size_words(unit);
     let unit_word = unit_word.trim_start_matches(|ch: char| !ch.is_alphabetic());
-    let words = format!("{} {unit_word}", top / unit);
+    let words = format!("{} {unit_word}/s", top / unit);
     (top, words)
 }
 
@@ -240,8 +235,13 @@ fn counters(buf: &mut Buffer, area: Rect, model: &Model, theme: Theme) {
         format::count(model.living() as u64),
         format::count(model.about.max_connections as u64)
     );
+    let word = if inner.width < 24 {
+        "open"
+    } else {
+        "connections"
+    };
     let lines = [
-        vec![("connections", open, theme.strong())],
+        vec![(word, open, theme.strong())],
         vec![
             count("active", model.active() as u64, theme.strong()),
             count("in all", tally.accepted, theme.text()),
@@ -275,8 +275,11 @@ fn draw_counters(buf: &mut Buffer, line: Rect, counters: &[Counter], theme: Them
     let gap = 2 * (many - 1);
     let each = line.width.saturating_sub(gap) / many;
     for (n, (word, value, style)) in (0u16..).zip(counters) {
-        let place = paint::part(line, n * (each + 2), each);
-        let left = each.saturating_sub(format::width(value) + 1);
+        let x = n * (each + 2);
+        // The last one has what the division left over.
+        let width = if n + 1 == many { line.width - x } else { each };
+        let place = paint::part(line, x, width);
+        let left = width.saturating_sub(format::width(value) + 1);
         paint::put(buf, paint::part(place, 0, left), word, theme.dim());
         paint::put_right(buf, place, value, *style);
     }
@@ -288,10 +291,10 @@ mod tests {
 
     #[test]
     fn the_scale_moves_in_round_steps() {
-        assert_eq!(scale(1).1, "1 B");
-        assert_eq!(scale(900).1, "1 KiB");
-        assert_eq!(scale(1_300_000_000).1, "2 GiB");
-        assert_eq!(scale(84 << 20).1, "100 MiB");
+        assert_eq!(scale(1).1, "1 B/s");
+        assert_eq!(scale(900).1, "1 KiB/s");
+        assert_eq!(scale(1_300_000_000).1, "2 GiB/s");
+        assert_eq!(scale(84 << 20).1, "100 MiB/s");
         assert_eq!(scale(0), (1, String::new()));
         let _ = scale(u64::MAX);
     }

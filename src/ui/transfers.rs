@@ -8,8 +8,8 @@ use super::format;
 /// From left to right.
 pub(super) const COLUMNS: &[Column<Field>] = &[
     column(Field::Transfer, "xfer", Width::Fixed(5), Side::Right, 5),
-    column(Field::File, "file", Width::Between(16, 90), Side::Left, 0),
-    column(Field::Peer, "peer", Width::Between(21, 30), Side::Left, 4),
+    column(Field::File, "file", Width::Room(16, 24, 90), Side::Left, 0),
+    column(Field::Peer, "peer", Width::Fixed(21), Side::Left, 4),
     column(Field::Dialect, "dialect", Width::Fixed(8), Side::Left, 9),
     column(
         Field::Done,
@@ -28,7 +28,7 @@ pub(super) const COLUMNS: &[Column<Field>] = &[
     column(
         Field::Progress,
         "progress",
-        Width::Between(11, 30),
+        Width::Room(11, 17, 30),
         Side::Left,
         0,
     ),

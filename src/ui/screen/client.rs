@@ -33,7 +33,11 @@ impl Screen {
             Action::AnswerAgain => self.postponed = None,
             Action::Postpone => {
                 self.postponed = model.remote.clash().map(|item| item.job.job);
-                self.note("the download waits; a asks again");
+                self.note(if self.prompting(model) {
+                    "the download waits; Tab and a ask again"
+                } else {
+                    "the download waits; a asks again"
+                });
             }
             Action::Answer(clash, scope) => return Self::answer(model, clash, scope),
             // Every other action is the server's or both's and was done before.
