@@ -231,6 +231,7 @@ fn gauges_take_whatever_numbers_come() {
         "instant",
         Some(0),
         JobState::Ended {
+            cause: "",
             outcome: Outcome::CompleteLength,
             bytes: 0,
             took: Duration::ZERO,
