@@ -49,7 +49,7 @@ impl Way {
     /// Both.
     pub const ALL: [Self; 2] = [Self::SendFile, Self::ReadWrite];
     /// What a server uses unless told otherwise.
-    pub const BEST: Self = Self::ReadWrite;
+    pub const BEST: Self = Self::SendFile;
 }
 
 /// Why payload stopped.
