@@ -79,22 +79,38 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, Fault> {
         notes: vec![("fence", fence.words().to_owned())],
     });
     let runtime = runtime()?;
-    let code = runtime.block_on(async {
-        let handle = net::start(engine);
-        if !screen {
-            return attend(handle, args.format).await;
-        }
-        match app::run_on_terminal(handle, &about).await {
+    let handle = start(&runtime, engine);
+    let code = if screen {
+        match screen_loop(handle, &about)? {
             Exit::Code(code) => code,
-            Exit::NoScreen(why) => {
-                let _ = writeln!(io::stderr(), "ferrydeck: no screen: {why}");
-                1
-            }
-            Exit::ScreenLost(handle) => attend(*handle, args.format).await,
+            Exit::NoScreen(why) => return Err(no_screen(&why)),
+            Exit::ScreenLost(handle) => runtime.block_on(attend(*handle, args.format)),
         }
-    });
+    } else {
+        runtime.block_on(attend(handle, args.format))
+    };
     runtime.shutdown_timeout(LAST_MOMENT);
     Ok(ExitCode::from(code))
+}
+
+/// Starts an engine on its runtime, from outside.
+fn start(runtime: &Runtime, engine: Engine) -> Handle {
+    let _inside = runtime.enter();
+    net::start(engine)
+}
+
+/// Runs the screen on a runtime of its own, on this thread: its timers wait for
+/// no worker that is busy with payload.
+fn screen_loop(handle: Handle, about: &About) -> Result<Exit, Fault> {
+    let screen = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Fault::failed(format!("cannot start: {error}")))?;
+    Ok(screen.block_on(app::run_on_terminal(handle, about)))
+}
+
+fn no_screen(why: &io::Error) -> Fault {
+    Fault::failed(format!("no screen: {why}"))
 }
 
 /// Runs a server without a screen to its end.
@@ -158,24 +174,19 @@ fn connect(args: &ConnectArgs) -> Result<ExitCode, Fault> {
     let about = About {
         role: Role::Dial,
         subject: DisplayName::from(url.to_string().as_str()),
-        landing: DisplayName::from(args.landing.dir.display().to_string().as_str()),
+        landing: folder_name(&args.landing.dir),
         badges: Vec::new(),
         max_connections: 0,
     };
     let runtime = runtime()?;
-    let code = runtime.block_on(async {
-        let handle = net::start(Engine::Dial(dial));
-        let _ = handle.commands.send(Command::Open(url.path.clone()));
-        match app::run_on_terminal(handle, &about).await {
-            Exit::Code(code) => code,
-            Exit::NoScreen(why) => {
-                let _ = writeln!(io::stderr(), "ferrydeck: no screen: {why}");
-                1
-            }
-            // Nobody looks and nobody can steer: a client has no more to do.
-            Exit::ScreenLost(_) => 1,
-        }
-    });
+    let handle = start(&runtime, Engine::Dial(dial));
+    let _ = handle.commands.send(Command::Open(url.path.clone()));
+    let code = match screen_loop(handle, &about)? {
+        Exit::Code(code) => code,
+        Exit::NoScreen(why) => return Err(no_screen(&why)),
+        // Nobody looks and nobody can steer: a client has no more to do.
+        Exit::ScreenLost(_) => 1,
+    };
     runtime.shutdown_timeout(LAST_MOMENT);
     Ok(ExitCode::from(code))
 }
@@ -411,7 +422,6 @@ fn host_name() -> Box<str> {
 }
 
 fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
-    let dir = args.dir.canonicalize().unwrap_or_else(|_| args.dir.clone());
     let mut badges = vec!["READ-ONLY"];
     if args.hidden {
         badges.push("DOTFILES");
@@ -424,11 +434,17 @@ fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
     }
     About {
         role: Role::Serve,
-        subject: DisplayName::new(dir.as_os_str().as_encoded_bytes()),
+        subject: folder_name(&args.dir),
         landing: DisplayName::default(),
         badges,
         max_connections: limits.max_connections,
     }
+}
+
+/// A folder's whole path, for the screen.
+fn folder_name(dir: &Path) -> DisplayName {
+    let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    DisplayName::new(whole.as_os_str().as_encoded_bytes())
 }
 
 /// Where ferrydeck remembers things; `None` where there is no home.

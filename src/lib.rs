@@ -1,4 +1,61 @@
-//! ferrydeck: a terminal file-transfer dashboard.
+//! ferrydeck: a file server with a live dashboard and a full-screen client, in one binary.
+//!
+//! # The map of the house
+//!
+//! Two wings and a hall. `net` moves bytes between sockets and disk and says
+//! what happens as events; `ui` draws and turns keys into commands. Neither
+//! knows the other: both know the flat files of the hall between them.
+//!
+//! ```text
+//!                main · lib · launch        parse, open, bind, start
+//!                        app                the one loop with a screen
+//!        ui ∥ headless ∥ errand ∥ cli       what a person or a script sees
+//!     net ∥ model, remote                   blind to each other
+//!                  line · rate              words for an event; bytes a second
+//!                       event               all that crosses between the wings
+//!                       meter               the dials
+//!                       entity              the nouns
+//! ```
+//!
+//! Every file names only what lies below it; `tests/floors.rs` holds the table.
+//!
+//! # How it works, in one walk
+//!
+//! [`launch`] turns what was typed ([`cli`], [`address`]) into an engine and
+//! starts it through the one door of [`net`]: a server (`net::server`, a task
+//! a connection in `net::connection`) or a client (`net::client`). The engine
+//! asks `net::store` for everything on disk, a codec of `net::wire` for every
+//! byte of protocol, and `net::pump` for payload, which passes through neither
+//! channel nor model nor codec. What is born and what ends goes through
+//! `net::hub` as an [`event::Event`]; bytes, phases and verdicts turn in dials
+//! ([`meter`]) handed over at birth and read once a frame. [`app`] folds events
+//! into a [`model::Model`] and lets [`ui`] draw it; [`headless`] writes the same
+//! feed as lines; [`errand`] runs `get` and `ls`.
+//!
+//! # Laws worth knowing before the first change
+//!
+//! - No progress message anywhere: dials are read, not sent.
+//! - A reader that falls behind hears [`event::What::Reset`] with all that
+//!   lives, and the loss is shown: incomplete perhaps, never wrong.
+//! - Birth returns a guard, death is its `Drop`; a panicking task closes its row.
+//! - Every wait on a peer ends: by the 1 Hz sweep in `net::server`, by one exact
+//!   clock for classic's second, or by a bound of its own (lingering, connecting).
+//!   Kick, displacement, timeout and shutdown are one road: a sentence in the
+//!   dials, a cancelled token.
+//! - Whatever a peer or a disk names becomes an [`entity::DisplayName`] before it
+//!   is shown; [`entity::RemotePath`] has no `Display` for that reason.
+//! - No dialect and no connection sees a path: `net::store` gives open files or a
+//!   refusal with one answer for the peer and the reason for the operator.
+//!
+//! # Where this differs from what one might expect
+//!
+//! - An accepted socket may wait for a place: with every place taken one
+//!   connection more is accepted, so that the oldest waiting one can be asked
+//!   to go in its favour (`net::server`).
+//! - A classic transfer ends, as an event, when the peer has closed or the
+//!   lingering is over: a reset in between means that it did not get everything.
+//! - A file that changed while it was sent is failed, even if every announced
+//!   byte went out: it may be a mixture of two contents.
 
 pub mod address;
 pub mod app;
@@ -14,3 +71,4 @@ pub mod model;
 pub mod net;
 pub mod rate;
 pub mod remote;
+pub mod ui;

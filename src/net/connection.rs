@@ -371,6 +371,8 @@ impl Talk {
             Ok(source) => source,
             Err(denied) => return self.refuse(guard, codec, path, denied).await,
         };
+        // Before the birth is told: whoever hears of it must see a busy connection.
+        guard.dials().set_phase(Phase::Sending);
         let xfer = guard.start(TransferOrder {
             job: None,
             dialect: codec.dialect(),
@@ -380,7 +382,6 @@ impl Talk {
             offset,
         });
         self.last = Some(Arc::clone(xfer.started()));
-        guard.dials().set_phase(Phase::Sending);
         let sent = self.send(codec, &source, offset, &xfer).await;
         settle(sent, xfer)
     }

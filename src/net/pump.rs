@@ -19,7 +19,7 @@ use bytes::BufMut as _;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::io::Interest;
 use tokio::net::TcpStream;
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -49,7 +49,7 @@ impl Way {
     /// Both.
     pub const ALL: [Self; 2] = [Self::SendFile, Self::ReadWrite];
     /// What a server uses unless told otherwise.
-    pub const BEST: Self = Self::ReadWrite;
+    pub const BEST: Self = Self::SendFile;
 }
 
 /// Why payload stopped.
@@ -162,6 +162,8 @@ impl Outlet {
             }
             self.write_all(&buffer[..lead + read], lead, |sent| xfer.add(sent))
                 .await?;
+            // Others want their turn: a fast peer must not hold the worker.
+            yield_now().await;
             at += read as u64;
             lead = 0;
             self.head.clear();
@@ -206,6 +208,7 @@ impl Outlet {
             self.dials.add_out(sent as u64);
             xfer.add(sent as u64);
             at += sent as u64;
+            yield_now().await;
         }
         Ok(())
     }

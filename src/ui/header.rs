@@ -1,0 +1,290 @@
+//! The first line and the last: what this is and how it stands; the keys.
+//!
+//! What does not fit is left out whole, the least important first; nothing is
+//! cut in the middle of a word. Reads the model, writes two lines.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+
+use crate::entity::Direction;
+use crate::event::{JobState, Link};
+use crate::model::{Model, Role};
+
+use super::format;
+use super::keys::{self, Binding, Place};
+use super::paint::{self, Piece};
+use super::screen::{Hit, Pane, Screen};
+use super::throughput;
+
+/// Frames of the spinner; picked by the model's time.
+const SPINNER: [&str; 4] = ["◐", "◓", "◑", "◒"];
+
+/// The spinner's sign for this moment.
+pub(super) fn spinner(model: &Model) -> &'static str {
+    let step = model.now.as_millis() / 120 % SPINNER.len() as u128;
+    SPINNER[usize::try_from(step).unwrap_or(0)]
+}
+
+/// Draws the first line.
+pub(super) fn draw(buf: &mut Buffer, line: Rect, model: &Model, screen: &mut Screen) {
+    let theme = screen.theme;
+    let right = match screen.role {
+        Role::Serve => vec![(format!("up {} ", format::uptime(model.now)), theme.dim())],
+        Role::Dial => client_right(model, screen, line.width),
+    };
+    let right_width = paint::pieces_width(&right);
+    let alarms = alarms(model, screen, line.width);
+    let brand = vec![(" ferrydeck  ".to_owned(), theme.brand())];
+    let mut groups: Vec<Vec<Piece>> = vec![brand];
+    groups.extend(alarms.into_iter().map(|badge| vec![badge, gap()]));
+    let lost = matches!(model.remote.link, Link::Lost { .. });
+    if lost {
+        // Of all that could be said now this matters most.
+        groups.push(vec![("✗ link lost".to_owned(), theme.bad()), gap()]);
+    }
+    let told = paint::pieces_width(&groups.concat()) + right_width;
+    let rest = match screen.role {
+        Role::Serve => listeners(model, screen),
+        Role::Dial => vec![link(model, screen)],
+    };
+    // The first of the rest is worth more than a long subject's middle.
+    let first = rest.first().map_or(0, |group| paint::pieces_width(group));
+    let room = line.width.saturating_sub(told + first).max(24);
+    groups.push(subject(model, screen, room));
+    groups.extend(rest);
+    let badges = model.about.badges.iter();
+    groups.extend(badges.map(|badge| vec![((*badge).to_owned(), theme.badge()), gap()]));
+    let mut x = 0;
+    for group in groups {
+        let wants = paint::pieces_width(&group);
+        if x + wants + right_width <= line.width {
+            x += paint::pieces(buf, paint::part(line, x, wants), &group);
+        }
+    }
+    if right_width <= line.width {
+        let place = paint::part(line, line.width - right_width, right_width);
+        paint::pieces(buf, place, &right);
+    }
+}
+
+fn gap() -> Piece {
+    ("  ".to_owned(), ratatui::style::Style::new())
+}
+
+/// What has to be seen first: leaving, frozen, lost events.
+fn alarms(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
+    let theme = screen.theme;
+    let mut out = Vec::new();
+    if let Some(since) = model.leaving {
+        let seconds = model.now.saturating_sub(since).as_secs();
+        out.push((format!(" LEAVING {seconds} s "), theme.badge_warn()));
+    }
+    if screen.is_frozen() {
+        out.push((" FROZEN ".to_owned(), theme.badge_warn()));
+    }
+    if model.lost > 0 {
+        let lost = format::count(model.lost);
+        let words = match width {
+            0..80 => format!(" LOST {lost} "),
+            _ => format!(" {lost} EVENTS LOST "),
+        };
+        out.push((words, theme.badge_bad()));
+    }
+    out
+}
+
+fn subject(model: &Model, screen: &Screen, room: u16) -> Vec<Piece> {
+    let theme = screen.theme;
+    let word = match screen.role {
+        Role::Serve => "serve ",
+        Role::Dial => "",
+    };
+    let room = room.saturating_sub(format::width(word) + 3).min(60);
+    let subject = format::cut_name(model.about.subject.as_str(), room);
+    vec![
+        (word.to_owned(), theme.dim()),
+        (subject, theme.strong()),
+        ("   ".to_owned(), theme.text()),
+    ]
+}
+
+fn listeners(model: &Model, screen: &Screen) -> Vec<Vec<Piece>> {
+    let theme = screen.theme;
+    model
+        .listening
+        .iter()
+        .map(|listening| {
+            vec![
+                (format!("{} ", listening.speak.label()), theme.dim()),
+                (listening.addr.to_string(), theme.text()),
+                ("   ".to_owned(), theme.text()),
+            ]
+        })
+        .collect()
+}
+
+fn link(model: &Model, screen: &Screen) -> Vec<Piece> {
+    let theme = screen.theme;
+    let (sign, words, style) = match &model.remote.link {
+        Link::Connecting => (spinner(model), "connecting".to_owned(), theme.warn()),
+        Link::Ready { server, lists } => {
+            let name = match (server.as_str(), lists) {
+                ("", true) => "connected".to_owned(),
+                ("", false) => "ready".to_owned(),
+                (name, _) => format::cut(name, 30),
+            };
+            ("●", name, theme.good())
+        }
+        Link::Lost { why } => (
+            "✗",
+            format!("lost: {}", format::cut(why.as_str(), 40)),
+            theme.bad(),
+        ),
+    };
+    vec![
+        (format!("{sign} {words}"), style),
+        ("   ".to_owned(), theme.text()),
+    ]
+}
+
+fn client_right(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
+    let theme = screen.theme;
+    let rate = model.inward.rate.per_second();
+    let now = if rate < 0.5 {
+        theme.dim()
+    } else {
+        theme.strong()
+    };
+    let spark = throughput::sparkline(&model.inward.history, 8);
+    let remote = &model.remote;
+    let queued = remote.items().filter(|item| {
+        matches!(
+            item.job.state,
+            JobState::Queued | JobState::Paused { .. } | JobState::Clash
+        )
+    });
+    let flow = theme.flow(Direction::In);
+    let mut out = vec![("↓ ".to_owned(), flow), (format::rate(rate), now)];
+    if width >= 100 {
+        out.push((format!(" {spark:<8}"), flow));
+    }
+    out.push((format!("  {} running ", remote.running()), theme.dim()));
+    if width >= 90 {
+        out.push((format!(" {} waiting ", queued.count()), theme.dim()));
+    }
+    out
+}
+
+/// Draws the last line: a note, a line being typed, or the keys that are valid now.
+pub(super) fn footer(
+    buf: &mut Buffer,
+    line: Rect,
+    model: &Model,
+    screen: &mut Screen,
+) -> Option<(u16, u16)> {
+    let place = screen.place(model);
+    if place == Place::Filter {
+        return Some(filter_line(buf, line, model, screen));
+    }
+    let theme = screen.theme;
+    let mut x = 1;
+    if let Some(note) = screen.noted() {
+        let words = format!("{note}   ");
+        x += paint::put(
+            buf,
+            paint::part(line, x, line.width.saturating_sub(2)),
+            &words,
+            theme.warn(),
+        );
+    }
+    key_line(buf, line, x, model, screen);
+    None
+}
+
+/// The keys in the table's order; the way out stands at the right and stays.
+fn key_line(buf: &mut Buffer, line: Rect, from: u16, model: &Model, screen: &mut Screen) {
+    let (out, bindings): (Vec<_>, Vec<_>) =
+        keys::footer(screen, model).partition(|binding| binding.group == keys::LEAVE);
+    let mut end = line.width.saturating_sub(1);
+    for binding in out {
+        let wants = key_width(binding);
+        if from + wants <= end {
+            end -= wants;
+            draw_key(buf, paint::part(line, end, wants), binding, screen);
+            end = end.saturating_sub(3);
+        }
+    }
+    let mut x = from;
+    for binding in bindings {
+        let wants = key_width(binding);
+        if x + wants > end {
+            break;
+        }
+        draw_key(buf, paint::part(line, x, wants), binding, screen);
+        x += wants + 3;
+    }
+}
+
+/// The first of a binding's keys, as the footer writes it.
+fn first_key(binding: &Binding) -> &'static str {
+    binding.shown.split(' ').next().unwrap_or_default()
+}
+
+fn key_width(binding: &Binding) -> u16 {
+    format::width(first_key(binding)) + 1 + format::width(binding.word)
+}
+
+fn draw_key(buf: &mut Buffer, place: Rect, binding: &Binding, screen: &mut Screen) {
+    let theme = screen.theme;
+    let pieces = [
+        (first_key(binding).to_owned(), theme.key()),
+        (format!(" {}", binding.word), theme.dim()),
+    ];
+    paint::pieces(buf, place, &pieces);
+    screen.hit(place, Hit::Key(binding.action));
+}
+
+/// The filter while it is typed, with what it finds or what is wrong with it.
+fn filter_line(buf: &mut Buffer, line: Rect, model: &Model, screen: &mut Screen) -> (u16, u16) {
+    let theme = screen.theme;
+    let (input, told, style) = match screen.focus {
+        Pane::Table | Pane::Queue => {
+            let grid = screen.grid();
+            match &grid.filter.wrong {
+                Some(why) => (&grid.filter.line, why.clone(), theme.bad()),
+                None if grid.filter.line.is_empty() => (
+                    &grid.filter.line,
+                    format!("words, or {}", super::filter::FIELDS),
+                    theme.dim(),
+                ),
+                None => (
+                    &grid.filter.line,
+                    format!("{} of {}", grid.rows.len(), grid.all),
+                    theme.dim(),
+                ),
+            }
+        }
+        Pane::Events => (&screen.events.filter, String::new(), theme.dim()),
+        Pane::Files => (
+            &screen.files.filter,
+            format!(
+                "{} of {}",
+                screen.files.rows.len(),
+                model.remote.folder.entries.len()
+            ),
+            theme.dim(),
+        ),
+    };
+    let told = format::cut(&told, (line.width * 2 / 3).saturating_sub(4));
+    let room = line.width.saturating_sub(format::width(&told) + 6);
+    let (text, cursor) = input.shown(room);
+    paint::put(buf, paint::part(line, 1, 1), "/", theme.key());
+    paint::put(buf, paint::part(line, 2, room), &text, theme.strong());
+    paint::put_right(
+        buf,
+        paint::part(line, 0, line.width.saturating_sub(1)),
+        &told,
+        style,
+    );
+    (line.x + 2 + cursor, line.y)
+}

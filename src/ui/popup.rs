@@ -1,0 +1,266 @@
+//! What lies on top: help, details, the sort menu, questions.
+//!
+//! A popup is as large as its words and never larger than the screen; longer
+//! ones scroll. Its keys stand in the footer, from the one table.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::model::Model;
+
+use super::details::{self, Detail};
+use super::format;
+use super::keys;
+use super::paint::{self, Focus};
+use super::screen::{Ask, Hit, Popup, Screen};
+use super::theme::Theme;
+
+/// Draws what lies on top, if anything does.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
+    let Some(mut popup) = screen.popup.take() else {
+        if screen.clash_shows(model) {
+            clash(buf, area, model, screen);
+        }
+        return;
+    };
+    match &mut popup {
+        Popup::Help { top } => help(buf, area, screen, top),
+        Popup::Details { row, top } => {
+            let room = words_room(area);
+            let lines = details::connection(row, model, screen, room);
+            let title = match row.gone {
+                None => "details",
+                Some(_) => "details (it is gone)",
+            };
+            draw_details(buf, area, title, &lines, top, screen);
+        }
+        Popup::Event { entered } => {
+            let lines = details::event(entered, screen, words_room(area));
+            draw_details(buf, area, "event", &lines, &mut 0, screen);
+        }
+        Popup::Confirm(ask) => confirm(buf, area, ask, screen),
+        Popup::Sort { index } => sort_menu(buf, area, *index, screen),
+    }
+    screen.popup = Some(popup);
+}
+
+/// A frame in the middle for so much text; gives the room inside, a cell free on each side.
+fn open(
+    buf: &mut Buffer,
+    area: Rect,
+    size: (u16, usize),
+    title: &str,
+    screen: &mut Screen,
+) -> Rect {
+    let (width, lines) = size;
+    let width = width.saturating_add(4).min(area.width);
+    let height = u16::try_from(lines)
+        .unwrap_or(u16::MAX)
+        .saturating_add(2)
+        .min(area.height);
+    let place = Rect::new(
+        area.x + (area.width - width) / 2,
+        area.y + (area.height - height) / 2,
+        width,
+        height,
+    );
+    paint::wipe(buf, place);
+    let theme = screen.theme;
+    let inner = paint::border(buf, place, theme, Focus::Here);
+    paint::title(buf, place, 1, &[(title.to_owned(), theme.strong())]);
+    screen.hit(place, Hit::Popup);
+    paint::part(inner, 1, inner.width.saturating_sub(2))
+}
+
+fn clash(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
+    let Some(item) = model.remote.clash() else {
+        return;
+    };
+    let theme = screen.theme;
+    let name = format::cut_name(
+        item.job.target.as_str(),
+        area.width.saturating_sub(30).max(8),
+    );
+    let choices = "[s]kip   [r]ename   [o]verwrite";
+    let question = format!(
+        "{name} exists in {}",
+        format::cut_name(model.about.landing.as_str(), 30)
+    );
+    let width = format::width(&question)
+        .max(format::width(choices) + 4)
+        .max(40);
+    let inner = open(buf, area, (width, 5), "name taken", screen);
+    paint::put(buf, paint::row(inner, 0), &question, theme.strong());
+    paint::put(buf, paint::row(inner, 2), choices, theme.key());
+    paint::put(
+        buf,
+        paint::row(inner, 3),
+        "capitals for this and every later one",
+        theme.dim(),
+    );
+    paint::put(buf, paint::row(inner, 4), "Esc answers later", theme.dim());
+}
+
+fn confirm(buf: &mut Buffer, area: Rect, ask: &Ask, screen: &mut Screen) {
+    let theme = screen.theme;
+    let room = area.width.saturating_sub(4).max(1);
+    let lines: Vec<String> = ask
+        .lines
+        .iter()
+        .flat_map(|line| paint::wrap(line, room.min(70)))
+        .collect();
+    let width = lines
+        .iter()
+        .map(|line| format::width(line))
+        .max()
+        .unwrap_or(0);
+    let inner = open(
+        buf,
+        area,
+        (width.max(30), lines.len() + 2),
+        ask.title,
+        screen,
+    );
+    for (n, line) in (0u16..).zip(&lines) {
+        paint::put(buf, paint::row(inner, n), line, theme.text());
+    }
+    let last = paint::row(inner, inner.height.saturating_sub(1));
+    paint::pieces(
+        buf,
+        last,
+        &[
+            ("y".to_owned(), theme.key()),
+            (" yes     ".to_owned(), theme.text()),
+            ("n".to_owned(), theme.key()),
+            (" no".to_owned(), theme.text()),
+        ],
+    );
+}
+
+fn sort_menu(buf: &mut Buffer, area: Rect, index: usize, screen: &mut Screen) {
+    let theme = screen.theme;
+    let (choices, now) = screen.sort_choices();
+    let inner = open(buf, area, (22, choices.len()), "sort by", screen);
+    let height = usize::from(inner.height);
+    let top = (index + 1).saturating_sub(height);
+    for (n, (row, (by, name))) in (0..inner.height).zip(choices.iter().enumerate().skip(top)) {
+        let line = paint::row(inner, n);
+        let style = if row == index {
+            theme.selected()
+        } else {
+            theme.text()
+        };
+        buf.set_style(line.intersection(buf.area), style);
+        let sign = if *by == now { "●" } else { " " };
+        paint::put(buf, line, &format!(" {sign} {name}"), style);
+        screen.hit(line, Hit::SortRow(row));
+    }
+}
+
+/// Columns for the words of a detail.
+fn words_room(area: Rect) -> u16 {
+    area.width.saturating_sub(details::LABEL + 8).min(76)
+}
+
+fn draw_details(
+    buf: &mut Buffer,
+    area: Rect,
+    title: &str,
+    lines: &[Detail],
+    top: &mut usize,
+    screen: &mut Screen,
+) {
+    let theme = screen.theme;
+    let words = lines
+        .iter()
+        .map(|(_, text, _)| format::width(text))
+        .max()
+        .unwrap_or(0);
+    let width = (details::LABEL + words).max(50);
+    let inner = open(buf, area, (width, lines.len()), title, screen);
+    *top = (*top).min(lines.len().saturating_sub(usize::from(inner.height)));
+    more(
+        buf,
+        inner,
+        *top + usize::from(inner.height),
+        lines.len(),
+        theme,
+    );
+    for (n, (label, text, style)) in (0..inner.height).zip(lines.iter().skip(*top)) {
+        let line = paint::row(inner, n);
+        paint::put(
+            buf,
+            paint::part(line, 0, details::LABEL - 1),
+            label,
+            theme.dim(),
+        );
+        paint::put(
+            buf,
+            paint::part(line, details::LABEL, line.width),
+            text,
+            *style,
+        );
+    }
+}
+
+fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
+    let theme = screen.theme;
+    let mut lines: Vec<(String, String, Style)> = Vec::new();
+    for (group, bindings) in keys::help(&screen.role) {
+        if bindings.is_empty() {
+            continue;
+        }
+        if !lines.is_empty() {
+            lines.push((String::new(), String::new(), theme.text()));
+        }
+        lines.push((group.to_owned(), String::new(), theme.strong()));
+        for binding in bindings {
+            lines.push((
+                format!("  {}", binding.shown),
+                binding.help.to_owned(),
+                theme.text(),
+            ));
+        }
+    }
+    let key_width = 14;
+    let columns = usize::from(area.width >= 130) + 1;
+    let width = if columns == 2 { 122 } else { 66 };
+    let half = lines.len().div_ceil(columns);
+    let inner = open(buf, area, (width, half), "help", screen);
+    let shown = usize::from(inner.height);
+    *top = (*top).min(half.saturating_sub(shown));
+    for column in 0..columns {
+        let x = u16::try_from(column).unwrap_or(0) * 62;
+        let side = paint::part(inner, x, if columns == 2 { 60 } else { inner.width });
+        let here = lines
+            .iter()
+            .skip(column * half + *top)
+            .take(half.saturating_sub(*top));
+        for (n, (key, words, style)) in (0..inner.height).zip(here) {
+            let line = paint::row(side, n);
+            let (room, style) = if words.is_empty() {
+                (line.width, *style)
+            } else {
+                (key_width, theme.key())
+            };
+            paint::put(buf, paint::part(line, 0, room), key, style);
+            paint::put(
+                buf,
+                paint::part(line, key_width + 1, line.width),
+                words,
+                theme.text(),
+            );
+        }
+    }
+    more(buf, inner, *top + shown, half, theme);
+}
+
+/// Says in the lower border that there is more to scroll to.
+fn more(buf: &mut Buffer, inner: Rect, seen: usize, all: usize, theme: Theme) {
+    if all > usize::from(inner.height) {
+        let words = format!(" {} of {all}, j k scroll ", seen.min(all));
+        let edge = Rect::new(inner.x, inner.bottom(), inner.width, 1);
+        paint::put_right(buf, edge, &words, theme.dim());
+    }
+}

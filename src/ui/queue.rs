@@ -1,0 +1,328 @@
+//! The queue: one line a download with its gauge, and one line for all of them.
+//!
+//! What has ended says how in the words of `Outcome`; what failed says why.
+//! Every number stands in its column whatever the state.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use crate::entity::{Direction, Outcome};
+use crate::event::JobState;
+use crate::model::{self, Model};
+use crate::remote::Item;
+
+use super::columns::{self, Column, Side, Slot, Width};
+use super::format;
+use super::header::spinner;
+use super::paint;
+use super::screen::{Hit, Pane, Screen};
+use super::table;
+use super::theme::Theme;
+
+/// Cells before the name: cursor and sign.
+const MARK: u16 = 4;
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Name,
+    Bar,
+    Percent,
+    Amount,
+    Rate,
+    Eta,
+}
+
+/// `403 MiB / 650 MiB`: two sizes and what is between them.
+const AMOUNT: u16 = 2 * format::SIZE + 3;
+
+const COLUMNS: [Column<Part>; 6] = [
+    column(Part::Name, Width::Room(10, 24, 60), 0),
+    column(Part::Bar, Width::Room(8, 12, 60), 3),
+    column(Part::Percent, Width::Fixed(format::PERCENT), 1),
+    column(Part::Amount, Width::Fixed(AMOUNT), 4),
+    column(Part::Rate, Width::Fixed(format::RATE), 0),
+    column(Part::Eta, Width::Fixed(format::CLOCK), 2),
+];
+
+const fn column(field: Part, width: Width, rank: u8) -> Column<Part> {
+    Column {
+        field,
+        title: "",
+        width,
+        side: Side::Left,
+        rank,
+    }
+}
+
+/// Rows the pane would like, border and total included.
+pub(super) fn wants(model: &Model) -> u16 {
+    u16::try_from(model.remote.items().len().max(1) + 3).unwrap_or(u16::MAX)
+}
+
+/// Draws the pane.
+pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
+    let theme = screen.theme;
+    let focused = screen.focus == Pane::Queue;
+    let inner = paint::inside(area);
+    screen.hit(area, Hit::Pane(Pane::Queue));
+    titles(buf, area, model, screen);
+    if model.remote.items().len() == 0 {
+        empty(buf, inner, model, screen);
+        return;
+    }
+    let slots = fit(inner.width);
+    let mut body = inner;
+    if inner.height > 2 {
+        body.height -= 1;
+        total(
+            buf,
+            paint::row(inner, inner.height - 1),
+            &slots,
+            model,
+            theme,
+        );
+    }
+    let window = screen.queue.window(body.height);
+    screen.hit(
+        body,
+        Hit::Rows {
+            pane: Pane::Queue,
+            first: window.start,
+        },
+    );
+    let items = model
+        .remote
+        .items()
+        .enumerate()
+        .skip(window.start)
+        .take(window.len());
+    for (n, (row, item)) in (0..body.height).zip(items) {
+        let chosen = row == screen.queue.index();
+        draw_item(
+            buf,
+            paint::row(body, n),
+            &slots,
+            item,
+            model,
+            theme,
+            Look { chosen, focused },
+        );
+    }
+}
+
+/// `queue (3)` at the left; where downloads land at the right.
+fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
+    let theme = screen.theme;
+    let name = match screen.focus {
+        Pane::Queue => theme.strong(),
+        _ => theme.text(),
+    };
+    let mut title = vec![("queue".to_owned(), name)];
+    let count = model.remote.items().len() as u64;
+    if count > 0 {
+        title.push((format!(" ({})", format::count(count)), theme.text()));
+    }
+    let after = paint::title(buf, area, 1, &title);
+    let landing = format!("into {}", model.about.landing);
+    let landing = format::cut_name(&landing, (area.width / 2).max(12));
+    paint::title_right(buf, area, after, &[(landing, theme.dim())]);
+}
+
+fn empty(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) {
+    let theme = screen.theme;
+    let how = if screen.asks_for_names(model) {
+        "type a name and press Enter"
+    } else {
+        "d downloads the chosen file, Space marks several"
+    };
+    let lines = [("nothing is queued", theme.text()), (how, theme.dim())];
+    paint::message(buf, inner, &lines);
+}
+
+fn fit(width: u16) -> Vec<Slot<Part>> {
+    let gap = if width >= 90 { 2 } else { 1 };
+    let mut slots = columns::fit(&COLUMNS, width.saturating_sub(MARK + 1), gap);
+    for slot in &mut slots {
+        slot.x += MARK;
+    }
+    slots
+}
+
+#[derive(Clone, Copy)]
+struct Look {
+    chosen: bool,
+    focused: bool,
+}
+
+/// The sign of a state, its word where there is no gauge, and how both look.
+fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Style) {
+    match &item.job.state {
+        JobState::Queued => ("·", "queued".to_owned(), theme.dim()),
+        JobState::Asking => (spinner(model), "asking".to_owned(), theme.warn()),
+        JobState::Running { .. } => ("↓", String::new(), theme.flow(Direction::In)),
+        JobState::Paused { .. } => ("‖", String::new(), theme.warn()),
+        JobState::Clash => ("?", "exists already; a answers".to_owned(), theme.warn()),
+        JobState::Ended {
+            outcome, detail, ..
+        } => {
+            let (sign, style) = match outcome {
+                _ if outcome.went_well() => ("✓", theme.good()),
+                Outcome::Cancelled => ("–", theme.dim()),
+                _ => ("✗", theme.bad()),
+            };
+            let why = detail.as_str();
+            let words = if why.is_empty() {
+                outcome.words().to_owned()
+            } else {
+                format!("{}: {why}", outcome.words())
+            };
+            (sign, words, style)
+        }
+    }
+}
+
+fn draw_item(
+    buf: &mut Buffer,
+    line: Rect,
+    slots: &[Slot<Part>],
+    item: &Item,
+    model: &Model,
+    theme: Theme,
+    look: Look,
+) {
+    let over = (look.chosen && look.focused).then(|| theme.selected());
+    let pick = |style: Style| over.unwrap_or(style);
+    if let Some(style) = over {
+        buf.set_style(line.intersection(buf.area), style);
+    }
+    if look.chosen {
+        paint::put(buf, paint::part(line, 0, 1), "▸", pick(theme.key()));
+    }
+    let (sign, words, ink) = state(item, model, theme);
+    paint::put(buf, paint::part(line, 2, 1), sign, pick(ink));
+    let ended = match &item.job.state {
+        JobState::Ended { outcome, took, .. } => Some((outcome.went_well(), *took)),
+        _ => None,
+    };
+    for slot in slots {
+        let place = paint::part(line, slot.x, slot.width);
+        match slot.field {
+            Part::Name => {
+                let name = format::cut_name(item.job.target.as_str(), slot.width);
+                paint::put(buf, place, &name, pick(theme.text()));
+            }
+            Part::Bar if words.is_empty() => {
+                table::bar(buf, place, ratio(item), pick(ink));
+            }
+            Part::Percent if words.is_empty() => {
+                let text = format::percent(ratio(item));
+                paint::put(buf, place, &text, pick(theme.text()));
+            }
+            Part::Amount | Part::Rate | Part::Eta if ended.is_none_or(|(well, _)| well) => {
+                let text = number(slot.field, item, ended.map(|(_, took)| took));
+                let style = match (slot.field, &item.job.state) {
+                    (Part::Rate, JobState::Paused { .. }) => ink,
+                    (Part::Rate, _) => theme.strong(),
+                    _ => theme.text(),
+                };
+                paint::put(buf, place, &text, pick(style));
+            }
+            _ => {}
+        }
+    }
+    let reach = match ended {
+        Some((false, _)) => line.width,
+        _ => first_number(slots).unwrap_or(line.width),
+    };
+    let from = slots.get(1).map_or(MARK, |slot| slot.x);
+    let place = paint::part(line, from, reach.saturating_sub(from + 1));
+    paint::put(buf, place, &words, pick(ink));
+}
+
+/// The column words must not run into.
+fn first_number(slots: &[Slot<Part>]) -> Option<u16> {
+    slots
+        .iter()
+        .find(|slot| matches!(slot.field, Part::Amount | Part::Rate | Part::Eta))
+        .map(|slot| slot.x)
+}
+
+fn ratio(item: &Item) -> Option<f64> {
+    model::ratio(item.done, item.size())
+}
+
+fn number(part: Part, item: &Item, took: Option<Duration>) -> String {
+    let running = matches!(item.job.state, JobState::Running { .. });
+    match (part, took) {
+        (Part::Amount, Some(_)) => format!(
+            "{:>width$}",
+            format::size(item.done),
+            width = usize::from(AMOUNT)
+        ),
+        (Part::Amount, None) => {
+            let size = format::size_or(item.size());
+            if running || item.done > 0 {
+                format!("{} / {size}", format::size(item.done))
+            } else {
+                format!("{:>width$}", size, width = usize::from(AMOUNT))
+            }
+        }
+        (Part::Rate, Some(took)) => {
+            let seconds = took.as_secs_f64();
+            format::rate(if seconds > 0.0 {
+                item.done as f64 / seconds
+            } else {
+                0.0
+            })
+        }
+        (Part::Rate, None) if running => format::rate(item.rate.per_second()),
+        (Part::Rate, None) if matches!(item.job.state, JobState::Paused { .. }) => {
+            format!("{:>10}", "paused")
+        }
+        (Part::Eta, Some(took)) => format::clock(Some(took)),
+        (Part::Eta, None) if running => {
+            format::clock(model::eta(item.done, item.size(), item.rate.per_second()))
+        }
+        _ => String::new(),
+    }
+}
+
+/// All of the queue as one gauge.
+fn total(buf: &mut Buffer, line: Rect, slots: &[Slot<Part>], model: &Model, theme: Theme) {
+    let (done, size) = model.remote.total();
+    let ratio = (size > 0).then(|| model::ratio(done, Some(size))).flatten();
+    let rate: f64 = model
+        .remote
+        .items()
+        .filter(|item| matches!(item.job.state, JobState::Running { .. }))
+        .map(|item| item.rate.per_second())
+        .sum();
+    let ended = model.remote.items().len() - model.remote.unfinished();
+    for slot in slots {
+        let place = paint::part(line, slot.x, slot.width);
+        match slot.field {
+            Part::Name => {
+                let words = format!("total  {ended} of {}", model.remote.items().len());
+                paint::put(buf, place, &words, theme.strong());
+            }
+            Part::Bar => table::bar(buf, place, ratio, theme.good()),
+            Part::Percent => {
+                paint::put(buf, place, &format::percent(ratio), theme.strong());
+            }
+            Part::Amount => {
+                let words = format!("{} / {}", format::size(done), format::size(size));
+                paint::put(buf, place, &words, theme.strong());
+            }
+            Part::Rate => {
+                paint::put(buf, place, &format::rate(rate), theme.strong());
+            }
+            Part::Eta => {
+                let eta = model::eta(done, Some(size), rate).filter(|_| rate > 0.0);
+                paint::put(buf, place, &format::clock(eta), theme.strong());
+            }
+        }
+    }
+}

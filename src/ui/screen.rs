@@ -1,0 +1,361 @@
+//! What the user looks at: focus, choice, sort, filter, popup. Never what is.
+//!
+//! The model is what is; this holds only how one person looks at it, by key
+//! and not by place, so both may change freely. `react` (in `screen/react.rs`)
+//! turns a key into a [`Reaction`] for the app. No clock: time is `model.now`.
+
+mod client;
+mod mouse;
+mod react;
+mod server;
+
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use ratatui::layout::Rect;
+
+use crate::entity::{DisplayName, JobId};
+use crate::event::{Command, Link};
+use crate::model::{Connection, Entered, Model, Role};
+
+use super::events::EventList;
+use super::fields::Field;
+use super::file_list::FileList;
+use super::file_sort::FileSort;
+use super::grid::Grid;
+use super::keys::{Action, Place};
+use super::select::Cursor;
+use super::theme::Theme;
+
+/// How long a note stands.
+const NOTE_STANDS: Duration = Duration::from_secs(6);
+/// How long a popup that came by itself takes no key: they were meant for something else.
+const POPUP_DEAF: Duration = Duration::from_millis(400);
+
+/// What the app has to do after an input.
+#[derive(Clone, Debug)]
+pub enum Reaction {
+    /// Nothing changed.
+    Nothing,
+    /// The picture changed.
+    Redraw,
+    /// The engine is to be told; the picture may have changed too.
+    Tell(Vec<Command>),
+    /// Give the terminal back and stop until continued.
+    Suspend,
+    /// Leave in good order.
+    Leave,
+    /// Leave at once.
+    Abort,
+}
+
+/// What the server's main pane shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum View {
+    Connections,
+    Transfers,
+    Events,
+}
+
+/// A pane that can have the keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pane {
+    Table,
+    Events,
+    Files,
+    Queue,
+}
+
+/// What lies on top.
+#[derive(Clone, Debug)]
+pub(super) enum Popup {
+    Help { top: usize },
+    Details { row: Box<Connection>, top: usize },
+    Event { entered: Box<Entered> },
+    Confirm(Ask),
+    Sort { index: usize },
+}
+
+/// A question, and what yes means.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub title: &'static str,
+    pub lines: Vec<String>,
+    pub deed: Deed,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Deed {
+    Leave,
+    Tell(Vec<Command>),
+}
+
+/// An entry of the sort menu.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SortBy {
+    Field(Field),
+    File(FileSort),
+}
+
+/// What a click on a part of the screen means.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Hit {
+    Pane(Pane),
+    Rows { pane: Pane, first: usize },
+    Header(SortBy),
+    Tab(View),
+    Key(Action),
+    SortRow(usize),
+    Popup,
+}
+
+#[derive(Clone, Debug)]
+struct Note {
+    text: String,
+    since: Option<Duration>,
+}
+
+/// What one person looks at.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "four things that are or are not, each on its own"
+)]
+#[derive(Clone, Debug)]
+pub struct Screen {
+    pub(super) role: Role,
+    pub(super) theme: Theme,
+    pub(super) tz: TimeZone,
+    pub(super) focus: Pane,
+    pub(super) view: View,
+    pub(super) large: bool,
+    pub(super) popup: Option<Popup>,
+    pub(super) connections: Grid,
+    pub(super) transfers: Grid,
+    pub(super) events: EventList,
+    pub(super) files: FileList,
+    pub(super) queue: Cursor<JobId>,
+    pub(super) hits: Vec<(Rect, Hit)>,
+    pub(super) spins: bool,
+    frozen: bool,
+    interrupted: bool,
+    /// The first half of a double key.
+    half: Option<char>,
+    note: Option<Note>,
+    postponed: Option<JobId>,
+    clash_since: Option<(JobId, Duration)>,
+    clicked: Option<(Duration, u16, u16)>,
+}
+
+impl Screen {
+    /// A fresh look for a program of this role; event times are shown in `tz`.
+    pub fn new(role: Role, theme: Theme, tz: TimeZone) -> Self {
+        let focus = match role {
+            Role::Serve => Pane::Table,
+            Role::Dial => Pane::Files,
+        };
+        Self {
+            role,
+            theme,
+            tz,
+            focus,
+            view: View::Connections,
+            large: false,
+            popup: None,
+            connections: Grid::new(Field::Rate),
+            transfers: Grid::new(Field::Rate),
+            events: EventList::default(),
+            files: FileList::default(),
+            queue: Cursor::default(),
+            hits: Vec::new(),
+            spins: false,
+            frozen: false,
+            interrupted: false,
+            half: None,
+            note: None,
+            postponed: None,
+            clash_since: None,
+            clicked: None,
+        }
+    }
+
+    /// Whether the picture stands still; the app then passes a clone of the model.
+    pub const fn is_frozen(&self) -> bool {
+        self.frozen
+    }
+
+    /// Whether something on the last picture moves by itself: a spinner, or a note that will go.
+    pub const fn wants_tick(&self) -> bool {
+        (self.spins || self.note.is_some()) && !self.frozen
+    }
+
+    /// Shows a line for a few seconds, or until the next key.
+    pub fn note(&mut self, text: &str) {
+        self.note = Some(Note {
+            text: DisplayName::from(text).as_str().to_owned(),
+            since: None,
+        });
+    }
+
+    /// The note that stands.
+    pub(super) fn noted(&self) -> Option<&str> {
+        self.note.as_ref().map(|note| note.text.as_str())
+    }
+
+    /// Brings choice and order of rows up to date with the model. Before each frame and each key.
+    pub(super) fn refresh(&mut self, model: &Model) {
+        match self.role {
+            Role::Serve => {
+                self.connections.refresh(model, |_| true);
+                self.transfers.refresh(model, |row| row.transfer.is_some());
+                self.events.refresh(model);
+            }
+            Role::Dial => {
+                let asks = self.asks_for_names(model);
+                self.files.refresh(&model.remote, asks);
+                let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
+                self.queue
+                    .settle(jobs.len(), |row, job| jobs[row] == *job, |row| jobs[row]);
+            }
+        }
+        self.refresh_popup(model);
+        self.refresh_clash(model);
+        if let Some(note) = &mut self.note {
+            let since = *note.since.get_or_insert(model.now);
+            if model.now.saturating_sub(since) >= NOTE_STANDS {
+                self.note = None;
+            }
+        }
+    }
+
+    /// A popup about a row keeps its last state when the row goes.
+    fn refresh_popup(&mut self, model: &Model) {
+        if let Some(Popup::Details { row, .. }) = &mut self.popup
+            && let Some(now) = model.connections.get(&row.id())
+        {
+            **row = now.clone();
+        }
+    }
+
+    fn refresh_clash(&mut self, model: &Model) {
+        let Some(job) = model.remote.clash().map(|item| item.job.job) else {
+            (self.postponed, self.clash_since) = (None, None);
+            return;
+        };
+        if self.postponed.is_some_and(|postponed| postponed != job) {
+            self.postponed = None;
+        }
+        match self.clash_since {
+            Some((since, _)) if since == job => {}
+            _ => self.clash_since = Some((job, model.now)),
+        }
+        if !self.clash_shows(model) {
+            self.clash_since = None;
+        }
+    }
+
+    /// Whether the question about a taken name lies on top; it never interrupts typing.
+    pub(super) fn clash_shows(&self, model: &Model) -> bool {
+        let typing =
+            self.filter_typing() || (self.prompting(model) && !self.files.prompt.is_empty());
+        self.popup.is_none()
+            && !typing
+            && model
+                .remote
+                .clash()
+                .is_some_and(|item| self.postponed != Some(item.job.job))
+    }
+
+    /// Whether a popup came so lately that a key was not meant for it.
+    fn clash_is_deaf(&self, model: &Model) -> bool {
+        let new = self
+            .clash_since
+            .is_none_or(|(_, since)| model.now.saturating_sub(since) < POPUP_DEAF);
+        new && !self.frozen
+    }
+
+    /// Who has the keys now.
+    pub fn place(&self, model: &Model) -> Place {
+        match &self.popup {
+            Some(Popup::Help { .. }) => return Place::Help,
+            Some(Popup::Details { .. } | Popup::Event { .. }) => return Place::Details,
+            Some(Popup::Confirm(_)) => return Place::Confirm,
+            Some(Popup::Sort { .. }) => return Place::Sort,
+            None => {}
+        }
+        if self.clash_shows(model) {
+            return Place::Clash;
+        }
+        if self.filter_typing() {
+            return Place::Filter;
+        }
+        match self.focus {
+            Pane::Table => Place::Table,
+            Pane::Events => Place::Events,
+            Pane::Queue => Place::Queue,
+            Pane::Files if self.asks_for_names(model) => Place::Prompt,
+            Pane::Files => Place::Files,
+        }
+    }
+
+    /// Whether the server cannot list, so names are asked for.
+    pub(super) fn asks_for_names(&self, model: &Model) -> bool {
+        matches!(model.remote.link, Link::Ready { lists: false, .. })
+            || (self.files.asks && !matches!(model.remote.link, Link::Ready { .. }))
+    }
+
+    fn prompting(&self, model: &Model) -> bool {
+        self.focus == Pane::Files && self.asks_for_names(model)
+    }
+
+    pub(super) const fn filter_typing(&self) -> bool {
+        match self.focus {
+            Pane::Table => self.grid().filter.typing,
+            Pane::Events => self.events.typing,
+            Pane::Files => self.files.typing,
+            Pane::Queue => false,
+        }
+    }
+
+    /// The table the view shows.
+    pub(super) const fn grid(&self) -> &Grid {
+        match self.view {
+            View::Transfers => &self.transfers,
+            View::Connections | View::Events => &self.connections,
+        }
+    }
+
+    pub(super) const fn grid_mut(&mut self) -> &mut Grid {
+        match self.view {
+            View::Transfers => &mut self.transfers,
+            View::Connections | View::Events => &mut self.connections,
+        }
+    }
+
+    /// What the sort menu offers, and which is chosen now.
+    pub(super) fn sort_choices(&self) -> (Vec<(SortBy, &'static str)>, SortBy) {
+        match self.focus {
+            Pane::Files | Pane::Queue => (
+                FileSort::ALL
+                    .into_iter()
+                    .map(|by| (SortBy::File(by), by.name()))
+                    .collect(),
+                SortBy::File(self.files.sort),
+            ),
+            Pane::Table | Pane::Events => {
+                let columns = match self.view {
+                    View::Transfers => super::transfers::COLUMNS,
+                    _ => super::connections::COLUMNS,
+                };
+                let choices = columns
+                    .iter()
+                    .map(|column| (SortBy::Field(column.field), column.field.name()))
+                    .collect();
+                (choices, SortBy::Field(self.grid().sort))
+            }
+        }
+    }
+
+    pub(super) fn hit(&mut self, area: Rect, hit: Hit) {
+        self.hits.push((area, hit));
+    }
+}

@@ -1,0 +1,283 @@
+//! What the client's keys do: walk folders, mark, download, and mind the queue.
+
+use crate::entity::{Entry, JobId, Kind, RemotePath};
+use crate::event::{Clash, Command, JobState, Link, Scope, Wanted};
+use crate::model::Model;
+use crate::remote::Item;
+
+use super::super::format;
+use super::super::keys::Action;
+use super::super::select::Step;
+use super::{Ask, Deed, Pane, Popup, Reaction, Screen};
+
+impl Screen {
+    pub(super) fn act_client(&mut self, action: Action, model: &Model) -> Reaction {
+        let folder = &model.remote.folder;
+        match action {
+            Action::Out => return self.go_out(model),
+            Action::Reload => return self.open(folder.path.clone(), None, model),
+            Action::Mark => self.files.mark(&model.remote),
+            Action::MarkAll => self.files.mark_all(folder),
+            Action::Range => self.files.range(folder),
+            Action::Download => return self.download(model),
+            Action::Pause => return self.pause(model),
+            Action::PauseAll => return Self::pause_all(model),
+            Action::Cancel => self.ask_cancel(model),
+            Action::Retry => return self.tell(model, Command::Retry),
+            Action::RetryAll => {
+                return tell_all(Self::failed(model).map(|item| Command::Retry(item.job.job)));
+            }
+            Action::Earlier => return self.tell(model, Command::MoveUp),
+            Action::Later => return self.tell(model, Command::MoveDown),
+            Action::ClearEnded => return Reaction::Tell(vec![Command::ClearEnded]),
+            Action::AnswerAgain => self.postponed = None,
+            Action::Postpone => {
+                self.postponed = model.remote.clash().map(|item| item.job.job);
+                self.note(if self.prompting(model) {
+                    "the download waits; Tab and a ask again"
+                } else {
+                    "the download waits; a asks again"
+                });
+            }
+            Action::Answer(clash, scope) => return Self::answer(model, clash, scope),
+            // Every other action is the server's or both's and was done before.
+            _ => return Reaction::Nothing,
+        }
+        Reaction::Redraw
+    }
+
+    /// The folder on the screen.
+    pub(in super::super) fn folder(model: &Model) -> &RemotePath {
+        &model.remote.folder.path
+    }
+
+    pub(super) fn enter_client(&mut self, model: &Model) -> Reaction {
+        if self.focus != Pane::Files {
+            return Reaction::Nothing;
+        }
+        if self.asks_for_names(model) {
+            return self.fetch_name(model);
+        }
+        let folder = &model.remote.folder;
+        let Some(entry) = self.files.chosen(folder) else {
+            return Reaction::Nothing;
+        };
+        match entry.kind {
+            Kind::Dir => self.open(folder.path.join(&entry.name), None, model),
+            Kind::File => {
+                let name = entry.shown();
+                self.note(&format!("queued {name}"));
+                Reaction::Tell(vec![Command::Fetch(vec![wanted(&folder.path, entry)])])
+            }
+        }
+    }
+
+    fn open(&mut self, to: RemotePath, land_on: Option<Box<str>>, model: &Model) -> Reaction {
+        self.files.depart(to.clone(), land_on, &model.remote.folder);
+        Reaction::Tell(vec![Command::Open(to)])
+    }
+
+    fn go_out(&mut self, model: &Model) -> Reaction {
+        let path = &model.remote.folder.path;
+        let came_from = String::from_utf8_lossy(path.file_name()).into_owned();
+        self.open(path.parent(), Some(came_from.into_boxed_str()), model)
+    }
+
+    /// Whether a name is typed or chosen, where nothing can be listed.
+    pub(in super::super) fn has_name(&self, _: &Model) -> bool {
+        self.files.picking || !self.files.prompt.text().trim().is_empty()
+    }
+
+    fn fetch_name(&mut self, model: &Model) -> Reaction {
+        let folder = &model.remote.folder;
+        let chosen = self.files.chosen(folder).filter(|_| self.files.picking);
+        let wanted = match chosen {
+            Some(entry) => Wanted {
+                path: folder.path.join(&entry.name),
+                size: None,
+            },
+            None => Wanted {
+                path: RemotePath::from(self.files.prompt.text().trim()),
+                size: None,
+            },
+        };
+        if wanted.path.is_root() {
+            return Reaction::Nothing;
+        }
+        self.note(&format!("queued {}", wanted.path.shown()));
+        self.files.prompt.clear();
+        self.files.picking = false;
+        Reaction::Tell(vec![Command::Fetch(vec![wanted])])
+    }
+
+    fn download(&mut self, model: &Model) -> Reaction {
+        let folder = &model.remote.folder;
+        if self.files.is_ranging() {
+            self.files.range(folder);
+        }
+        let mut entries = self.files.marked(folder);
+        if entries.is_empty() {
+            entries.extend(self.files.chosen(folder));
+        }
+        let files: Vec<Wanted> = entries
+            .iter()
+            .filter(|entry| entry.kind == Kind::File)
+            .map(|entry| wanted(&folder.path, entry))
+            .collect();
+        let folders = (entries.len() - files.len()) as u64;
+        let mut said = match files.len() {
+            0 => "nothing queued".to_owned(),
+            count => format!("queued {}", format::plural(count as u64, "file")),
+        };
+        if folders > 0 {
+            let skipped = format::plural(folders, "folder");
+            said = format!("{said}; skipped {skipped}: only files can be downloaded");
+        }
+        self.note(&said);
+        if files.is_empty() {
+            return Reaction::Redraw;
+        }
+        self.files.unmark();
+        Reaction::Tell(vec![Command::Fetch(files)])
+    }
+
+    /// The download the cursor is on.
+    fn job<'m>(&self, model: &'m Model) -> Option<&'m Item> {
+        match self.focus {
+            Pane::Queue => model.remote.item(*self.queue.current()?),
+            _ => None,
+        }
+    }
+
+    /// Whether the chosen download has not ended.
+    pub(in super::super) fn can_cancel(&self, model: &Model) -> bool {
+        self.job(model).is_some_and(Item::is_unfinished)
+    }
+
+    /// Whether the chosen download ended badly.
+    pub(in super::super) fn can_retry(&self, model: &Model) -> bool {
+        self.job(model).is_some_and(is_failed)
+    }
+
+    /// All downloads that ended badly.
+    pub(in super::super) fn failed(model: &Model) -> impl Iterator<Item = &Item> {
+        model.remote.items().filter(|item| is_failed(item))
+    }
+
+    fn tell(&self, model: &Model, command: fn(JobId) -> Command) -> Reaction {
+        self.job(model).map_or(Reaction::Nothing, |item| {
+            Reaction::Tell(vec![command(item.job.job)])
+        })
+    }
+
+    fn pause(&mut self, model: &Model) -> Reaction {
+        let Some(item) = self.job(model) else {
+            return Reaction::Nothing;
+        };
+        let job = item.job.job;
+        match item.job.state {
+            JobState::Paused { .. } => Reaction::Tell(vec![Command::Resume(job)]),
+            JobState::Running { .. } if !item.job.resumes && item.done > 0 => {
+                let lines = vec![
+                    "This server cannot go on from where it stopped:".to_owned(),
+                    format!(
+                        "{} would be fetched again. Pause anyway?",
+                        format::size_words(item.done)
+                    ),
+                ];
+                self.ask("pause", lines, Command::Pause(job));
+                Reaction::Redraw
+            }
+            _ => Reaction::Tell(vec![Command::Pause(job)]),
+        }
+    }
+
+    /// Pauses what can be paused without a loss; if there is nothing, lets all go on.
+    fn pause_all(model: &Model) -> Reaction {
+        let to_pause: Vec<Command> = model
+            .remote
+            .items()
+            .filter(|item| match item.job.state {
+                JobState::Running { .. } => item.job.resumes,
+                JobState::Queued | JobState::Asking => true,
+                _ => false,
+            })
+            .map(|item| Command::Pause(item.job.job))
+            .collect();
+        if !to_pause.is_empty() {
+            return Reaction::Tell(to_pause);
+        }
+        let held = |item: &&Item| matches!(item.job.state, JobState::Paused { .. });
+        tell_all(
+            model
+                .remote
+                .items()
+                .filter(held)
+                .map(|item| Command::Resume(item.job.job)),
+        )
+    }
+
+    fn ask_cancel(&mut self, model: &Model) {
+        let Some(item) = self.job(model) else { return };
+        let mut lines = vec![format!(
+            "Give up {}?",
+            format::cut_name(item.job.target.as_str(), 50)
+        )];
+        if item.done > 0 {
+            lines.push(format!(
+                "The {} that arrived are dropped.",
+                format::size_words(item.done)
+            ));
+        }
+        self.popup = Some(Popup::Confirm(Ask {
+            title: "cancel",
+            lines,
+            deed: Deed::Tell(vec![Command::Cancel(item.job.job)]),
+        }));
+    }
+
+    fn answer(model: &Model, clash: Clash, scope: Scope) -> Reaction {
+        model.remote.clash().map_or(Reaction::Nothing, |item| {
+            Reaction::Tell(vec![Command::Answer {
+                job: item.job.job,
+                clash,
+                scope,
+            }])
+        })
+    }
+
+    pub(super) fn queue_step(&mut self, step: Step, model: &Model) {
+        let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
+        self.queue.step(step, |row| jobs[row]);
+    }
+
+    pub(super) fn queue_go(&mut self, row: usize, model: &Model) {
+        let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
+        self.queue.go(row, |row| jobs[row]);
+    }
+
+    /// Whether the link is being opened.
+    pub(in super::super) fn is_connecting(model: &Model) -> bool {
+        matches!(model.remote.link, Link::Connecting)
+    }
+}
+
+fn is_failed(item: &Item) -> bool {
+    matches!(&item.job.state, JobState::Ended { outcome, .. } if !outcome.went_well())
+}
+
+fn wanted(folder: &RemotePath, entry: &Entry) -> Wanted {
+    Wanted {
+        path: folder.join(&entry.name),
+        size: Some(entry.size),
+    }
+}
+
+fn tell_all(commands: impl Iterator<Item = Command>) -> Reaction {
+    let commands: Vec<Command> = commands.collect();
+    if commands.is_empty() {
+        Reaction::Nothing
+    } else {
+        Reaction::Tell(commands)
+    }
+}

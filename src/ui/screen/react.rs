@@ -1,0 +1,329 @@
+//! From a key to a reaction: finds the key in the table and does what it says.
+//!
+//! Which key means what is `keys`' alone; what it does to the look is here and
+//! in the two files beside it. Nothing here waits, draws or knows a clock.
+
+use crossterm::event::{Event, KeyEvent, KeyEventKind};
+
+use crate::event::Command;
+use crate::model::{Model, Role};
+
+use super::super::keys::{self, Action, Key, Place};
+use super::super::select::Step;
+use super::{Ask, Deed, Pane, Popup, Reaction, Screen, SortBy, View};
+
+impl Screen {
+    /// Takes one input; tells what the app has to do about it.
+    pub fn react(&mut self, input: &Event, model: &Model) -> Reaction {
+        match input {
+            Event::Key(key) if key.kind == KeyEventKind::Release => Reaction::Nothing,
+            Event::Key(key) => {
+                self.refresh(model);
+                let reaction = self.press(key, input, model);
+                self.refresh(model);
+                reaction
+            }
+            Event::Mouse(mouse) => self.click(*mouse, model),
+            Event::Paste(_) => self.type_in(input, model),
+            Event::Resize(..) | Event::FocusGained => Reaction::Redraw,
+            Event::FocusLost => Reaction::Nothing,
+        }
+    }
+
+    fn press(&mut self, event: &KeyEvent, input: &Event, model: &Model) -> Reaction {
+        let place = self.place(model);
+        let noted = self.note.take().is_some();
+        let half = self.half.take();
+        let Some(key) = Key::of(event) else {
+            return self.type_in(input, model);
+        };
+        if let (Some(half), Key::Char(ch)) = (half, key)
+            && half == ch
+            && let Some(binding) = keys::find(Key::Twice(ch), place)
+        {
+            return self.act(binding.action, model);
+        }
+        if let Key::Char(ch) = key
+            && keys::begins(key, place)
+        {
+            self.half = Some(ch);
+            return Reaction::Redraw;
+        }
+        let Some(binding) = keys::find(key, place) else {
+            return match self.type_in(input, model) {
+                Reaction::Nothing if noted => Reaction::Redraw,
+                reaction => reaction,
+            };
+        };
+        if place == Place::Clash
+            && matches!(binding.action, Action::Answer(..))
+            && self.clash_is_deaf(model)
+        {
+            return Reaction::Redraw;
+        }
+        // ctrl-c is shown only where nothing better is, but works everywhere.
+        if !(binding.valid)(self, model) && binding.action != Action::Interrupt {
+            if binding.action != Action::Escape {
+                self.note(&format!(
+                    "{}: nothing to {} here",
+                    binding.shown, binding.word
+                ));
+            }
+            return Reaction::Redraw;
+        }
+        self.act(binding.action, model)
+    }
+
+    /// Gives an input to the line that is being typed, if one is.
+    fn type_in(&mut self, input: &Event, model: &Model) -> Reaction {
+        let changed = match (self.place(model), self.focus) {
+            (Place::Prompt, _) => self.files.type_name(input),
+            (Place::Filter, Pane::Table) => {
+                let filter = &mut self.grid_mut().filter;
+                let changed = filter.line.take(input);
+                filter.read();
+                changed
+            }
+            (Place::Filter, Pane::Events) => self.events.filter.take(input),
+            (Place::Filter, Pane::Files) => self.files.filter.take(input),
+            _ => false,
+        };
+        if changed {
+            self.refresh(model);
+            Reaction::Redraw
+        } else {
+            Reaction::Nothing
+        }
+    }
+
+    pub(super) fn act(&mut self, action: Action, model: &Model) -> Reaction {
+        match action {
+            Action::Move(step) => self.step(step, model),
+            Action::NextPane | Action::PreviousPane => self.other_pane(),
+            Action::View(view) => self.show(view),
+            Action::Enter => return self.enter(model),
+            Action::Filter => self.begin_filter(),
+            Action::Escape => self.escape(),
+            Action::SortMenu => {
+                let (choices, now) = self.sort_choices();
+                let index = choices.iter().position(|(by, _)| *by == now).unwrap_or(0);
+                self.popup = Some(Popup::Sort { index });
+            }
+            Action::Reverse => self.reverse(),
+            Action::Freeze => self.frozen = !self.frozen,
+            Action::Enlarge => self.large = !self.large,
+            Action::Help => self.popup = Some(Popup::Help { top: 0 }),
+            Action::Quit => return self.quit(model),
+            Action::Interrupt => return self.interrupt(model),
+            Action::Suspend => return Reaction::Suspend,
+            Action::Yes => return self.say_yes(),
+            Action::No => self.popup = None,
+            Action::Kick => self.ask_kick(model),
+            other => return self.act_client(other, model),
+        }
+        Reaction::Redraw
+    }
+
+    fn step(&mut self, step: Step, model: &Model) {
+        let choices = self.sort_choices().0.len();
+        match (&mut self.popup, self.focus) {
+            (Some(Popup::Help { top } | Popup::Details { top, .. }), _) => scroll(top, step),
+            (Some(Popup::Sort { index }), _) => {
+                scroll(index, step);
+                *index = (*index).min(choices.saturating_sub(1));
+            }
+            (Some(Popup::Confirm(_) | Popup::Event { .. }), _) => {}
+            (None, Pane::Table) => self.grid_mut().step(step),
+            (None, Pane::Events) => self.events.step(step),
+            (None, Pane::Files) => self.files.step(step, &model.remote),
+            (None, Pane::Queue) => self.queue_step(step, model),
+        }
+    }
+
+    pub(super) fn other_pane(&mut self) {
+        self.focus = match (self.focus, &self.role) {
+            (Pane::Table, _) => Pane::Events,
+            (Pane::Events, _) => {
+                if self.view == View::Events {
+                    self.view = View::Connections;
+                }
+                Pane::Table
+            }
+            (Pane::Files, _) => Pane::Queue,
+            (Pane::Queue, _) => Pane::Files,
+        };
+    }
+
+    pub(super) fn show(&mut self, view: View) {
+        self.view = view;
+        self.focus = match view {
+            View::Events => Pane::Events,
+            View::Connections | View::Transfers => Pane::Table,
+        };
+    }
+
+    fn enter(&mut self, model: &Model) -> Reaction {
+        if let Some(Popup::Sort { index }) = self.popup {
+            self.popup = None;
+            let (choices, now) = self.sort_choices();
+            if let Some((by, _)) = choices.get(index)
+                && *by != now
+            {
+                self.sort_by(*by);
+            }
+            return Reaction::Redraw;
+        }
+        if self.filter_typing() {
+            self.end_filter();
+            return Reaction::Redraw;
+        }
+        match self.role {
+            Role::Serve => self.show_details(model),
+            Role::Dial => return self.enter_client(model),
+        }
+        Reaction::Redraw
+    }
+
+    pub(super) fn sort_by(&mut self, by: SortBy) {
+        match by {
+            SortBy::Field(field) => self.grid_mut().sort_by(field),
+            SortBy::File(field) => self.files.sort_by(field),
+        }
+    }
+
+    fn reverse(&mut self) {
+        match self.focus {
+            Pane::Files | Pane::Queue => self.files.order = self.files.order.reversed(),
+            Pane::Table | Pane::Events => {
+                let grid = self.grid_mut();
+                grid.order = grid.order.reversed();
+            }
+        }
+    }
+
+    fn begin_filter(&mut self) {
+        match self.focus {
+            Pane::Table => self.grid_mut().filter.typing = true,
+            Pane::Events => self.events.typing = true,
+            Pane::Files => self.files.typing = true,
+            Pane::Queue => {}
+        }
+    }
+
+    fn end_filter(&mut self) {
+        self.grid_mut().filter.typing = false;
+        self.events.typing = false;
+        self.files.typing = false;
+    }
+
+    fn escape(&mut self) {
+        if self.popup.take().is_some() {
+            return;
+        }
+        let cleared = match self.focus {
+            Pane::Table => {
+                let filter = &mut self.grid_mut().filter;
+                let had = filter.typing || !filter.line.is_empty();
+                filter.clear();
+                had
+            }
+            Pane::Events => self.events.escape(),
+            Pane::Files => self.files.escape(),
+            Pane::Queue => false,
+        };
+        if !cleared {
+            self.large = false;
+        }
+    }
+
+    /// Whether Esc would change something in the pane.
+    pub(in super::super) fn has_escape(&self, _: &Model) -> bool {
+        let pane = match self.focus {
+            Pane::Table => {
+                let filter = &self.grid().filter;
+                filter.typing || !filter.line.is_empty()
+            }
+            Pane::Events => self.events.typing || !self.events.filter.is_empty(),
+            Pane::Files => self.files.has_escape(),
+            Pane::Queue => false,
+        };
+        pane || self.large
+    }
+
+    /// Whether there is a row to choose.
+    pub(in super::super) fn has_choice(&self, _: &Model) -> bool {
+        match self.focus {
+            Pane::Table => self.grid().cursor.current().is_some(),
+            Pane::Events => self.events.cursor.current().is_some(),
+            Pane::Files => self.files.cursor.current().is_some(),
+            Pane::Queue => self.queue.current().is_some(),
+        }
+    }
+
+    /// Whether the footer has to name ctrl-c, because q is text or the program leaves already.
+    pub(in super::super) fn wants_interrupt(&self, model: &Model) -> bool {
+        model.leaving.is_some() || self.place(model) == Place::Prompt
+    }
+
+    fn quit(&mut self, model: &Model) -> Reaction {
+        if model.leaving.is_some() || !model.is_busy() {
+            return Reaction::Leave;
+        }
+        let line = match self.role {
+            Role::Serve => super::super::format::plural(model.active() as u64, "running transfer"),
+            Role::Dial => super::super::format::plural(
+                model.remote.unfinished() as u64,
+                "unfinished download",
+            ),
+        };
+        self.popup = Some(Popup::Confirm(Ask {
+            title: "quit",
+            lines: vec![format!("{line}."), "Leave anyway?".to_owned()],
+            deed: Deed::Leave,
+        }));
+        Reaction::Redraw
+    }
+
+    fn interrupt(&mut self, model: &Model) -> Reaction {
+        if self.interrupted || model.leaving.is_some() {
+            return Reaction::Abort;
+        }
+        self.interrupted = true;
+        self.popup = None;
+        Reaction::Leave
+    }
+
+    fn say_yes(&mut self) -> Reaction {
+        match self.popup.take() {
+            Some(Popup::Confirm(Ask { deed, .. })) => match deed {
+                Deed::Leave => Reaction::Leave,
+                Deed::Tell(commands) => Reaction::Tell(commands),
+            },
+            other => {
+                self.popup = other;
+                Reaction::Nothing
+            }
+        }
+    }
+
+    pub(super) fn ask(&mut self, title: &'static str, lines: Vec<String>, tell: Command) {
+        self.popup = Some(Popup::Confirm(Ask {
+            title,
+            lines,
+            deed: Deed::Tell(vec![tell]),
+        }));
+    }
+}
+
+/// Moves a scroll position; whoever draws keeps it from running past the end.
+pub(super) fn scroll(top: &mut usize, step: Step) {
+    *top = match step {
+        Step::Up => top.saturating_sub(1),
+        Step::Down => *top + 1,
+        Step::HalfUp | Step::PageUp => top.saturating_sub(8),
+        Step::HalfDown | Step::PageDown => *top + 8,
+        Step::First => 0,
+        // Drawing brings it back to the last line.
+        Step::Last => usize::MAX / 2,
+    };
+}
