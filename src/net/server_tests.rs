@@ -529,10 +529,12 @@ async fn a_slow_reader_is_no_stall() {
     let mut buffer = vec![0; 3 << 20];
     while heard < (24 << 20) + 8 {
         sleep(ms(100)).await;
-        heard += timeout(DEADLINE, peer.read(&mut buffer))
+        let read = timeout(DEADLINE, peer.read(&mut buffer))
             .await
             .unwrap()
             .unwrap();
+        assert!(read > 0, "cut after {heard} bytes: {}", bench.words());
+        heard += read;
     }
     drop(peer);
     bench.closed().await;
