@@ -543,6 +543,34 @@ async fn a_slow_reader_is_no_stall() {
     }
 }
 
+/// What lies in the kernel is not seen to move: there must not be so much of it that
+/// a slow and steady reader looks like one that stands still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_and_steady_reader_never_looks_stalled() {
+    for way in Way::ALL {
+        let limits = Limits {
+            stall: ms(1_000),
+            ..Limits::default()
+        };
+        let mut bench = Bench::with(Speak::Auto, limits, way);
+        bench.sparse("big", 1 << 30);
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        let mut peer = socket.connect(bench.addr).await.unwrap();
+        peer.write_all(b"\x49\x7E\x01\x00\x03big").await.unwrap();
+        bench.started().await;
+        let began = Instant::now();
+        let mut buffer = vec![0; 16 << 10];
+        while began.elapsed() < ms(2_500) {
+            sleep(ms(50)).await;
+            peer.read_exact(&mut buffer).await.unwrap();
+        }
+        while let Some(event) = bench.handle.feed.ready() {
+            assert_ne!(event.what.label(), Some("timeout"), "{way:?}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kick_ends_transfer_and_connection_in_order() {
     for way in Way::ALL {
