@@ -82,6 +82,11 @@ fn run(place: &str, dir: &Path, mib: u64, rounds: u64) {
             ));
         }
     }
+    for way in Way::ALL {
+        let addr = serve(&runtime, dir, way, Dialect::Classic);
+        let name = format!("ferrydeck classic {way:?}, reader pauses");
+        runners.push((name, Box::new(move || fetch_in_gulps(addr, size))));
+    }
     let nginx = Nginx::start(dir);
     if let Some(nginx) = &nginx {
         let url = nginx.url.clone();
@@ -242,6 +247,22 @@ fn fetch(addr: SocketAddr, dialect: Dialect) -> u64 {
             _ => {}
         }
     }
+}
+
+/// A reader that is busy with other things: 3 MiB at most, then 20 ms of nothing, for
+/// the first 24 MiB. How a way of sending fills such a reader's window shows here.
+fn fetch_in_gulps(addr: SocketAddr, size: u64) -> u64 {
+    let mut socket = TcpStream::connect(addr).unwrap();
+    let mut request = vec![0x49, 0x7E, 1, 0, 11];
+    request.extend_from_slice(NAME.as_bytes());
+    socket.write_all(&request).unwrap();
+    let mut gulp = vec![0; 3 << 20];
+    let mut got = 0;
+    while got < (24 << 20).min(size) {
+        std::thread::sleep(Duration::from_millis(20));
+        got += socket.read(&mut gulp).unwrap() as u64;
+    }
+    got + sink(&mut socket, u64::MAX) - 8
 }
 
 struct Nginx {

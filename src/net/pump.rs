@@ -28,7 +28,7 @@ use crate::net::hub::XferGuard;
 use crate::net::store::landing::{Part, Unlanded};
 
 /// Bytes read from the file and handed to the socket at once.
-pub const CHUNK: usize = 256 << 10;
+pub const CHUNK: usize = 128 << 10;
 /// Bytes one `sendfile` call may take: others want their turn.
 const SENDFILE_CHUNK: usize = 1 << 20;
 /// Bytes received before they are handed to the disk.
@@ -49,7 +49,7 @@ impl Way {
     /// Both.
     pub const ALL: [Self; 2] = [Self::SendFile, Self::ReadWrite];
     /// What a server uses unless told otherwise.
-    pub const BEST: Self = Self::SendFile;
+    pub const BEST: Self = Self::ReadWrite;
 }
 
 /// Why payload stopped.

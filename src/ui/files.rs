@@ -140,7 +140,10 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         ));
     }
     if folder.unlisted > 0 {
-        let words = format!("  {} not UTF-8, not listed", format::count(folder.unlisted));
+        let words = format!(
+            "  {} not plain text, not listed",
+            format::count(folder.unlisted)
+        );
         left.push((words, theme.warn()));
     }
     if let Some((to, _)) = &files.opening {
