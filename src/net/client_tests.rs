@@ -583,7 +583,8 @@ impl Peer {
             let mut out = Vec::new();
             let run = self.codec.next_run(at, size - at, &mut out);
             let _ = self.socket.write_all(&out);
-            let (from, to) = (at as usize, (at + run) as usize);
+            let index = |at| usize::try_from(at).unwrap();
+            let (from, to) = (index(at), index(at + run));
             let _ = self.socket.write_all(&whole[from..to.min(until).max(from)]);
             if to > until {
                 return;
@@ -740,7 +741,7 @@ async fn cancel_and_leaving_leave_nothing() {
             let addr = fake(move |_, mut socket| {
                 if dialect == Dialect::Classic {
                     classic_request(&mut socket);
-                    let _ = socket.write_all(&response(1_000_000, &[b'x'; 600_000]));
+                    let _ = socket.write_all(&response(1_000_000, &pattern(600_000)));
                     return until_closed(&mut socket);
                 }
                 let Some(mut peer) = Peer::greet(socket) else {
@@ -855,7 +856,14 @@ async fn a_listing_is_heard_to_its_end() {
 async fn hostile_listings_are_refused() {
     // A page of one entry, named `../x`, `a/b`, `..`, or with a control character.
     for name in [&b"../x"[..], b"a/b", b"..", b"", b"a\x1b[2J"] {
-        let mut body = vec![0xA1, 0x00, 0x81, 0xA4, 0x00, 0x60 | name.len() as u8];
+        let mut body = vec![
+            0xA1,
+            0x00,
+            0x81,
+            0xA4,
+            0x00,
+            0x60 | u8::try_from(name.len()).unwrap(),
+        ];
         body.extend_from_slice(name);
         body.extend_from_slice(&[0x01, 0x00, 0x02, 0x03, 0x03, 0x07]);
         let addr = fake(move |_, socket| {

@@ -33,6 +33,10 @@ use crate::net::wire::{Sniffed, server_codec, sniff};
 /// Bytes read from a quiet connection at once; grows with what a head needs.
 const READ: usize = 4 << 10;
 
+/// Bytes that may lie unsent in the kernel before it takes more.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 256 << 10;
+
 /// What every connection of a server shares.
 #[derive(Debug)]
 pub struct Context {
@@ -79,6 +83,7 @@ struct Talk {
 pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, context: Arc<Context>) {
     // Small replies must not wait for an acknowledgement (44 ms each without it).
     let _ = socket.set_nodelay(true);
+    keep_little_unsent(&socket);
     let socket = Arc::new(socket);
     let mut talk = Talk {
         outlet: Outlet::new(Arc::clone(&socket), guard.dials_arc(), context.way),
@@ -726,6 +731,17 @@ fn timeout_words(rule: Option<Rule>, fact: &Fact, limits: &Limits) -> String {
         }
         Some(Rule::Idle) => format!("no request for {}", after(limits.idle)),
     }
+}
+
+/// Bounds what lies in the kernel and has not left (Linux, tcp(7)). With megabytes
+/// there, a slow and steady reader drains them for longer than the stall limit
+/// before the next write, and looks as if it stood still.
+fn keep_little_unsent(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    // Where it cannot be had the transfer works all the same.
+    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
 }
 
 /// The first bytes of something not understood, for a person.

@@ -1,6 +1,7 @@
 //! What comes in, when the disk fails under it.
 #![expect(
     clippy::unwrap_used,
+    clippy::print_stderr,
     reason = "a test that cannot set its scene has failed"
 )]
 

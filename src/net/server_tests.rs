@@ -517,28 +517,58 @@ async fn a_reader_that_stops_reading_is_ended_by_the_clock() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_reader_is_no_stall() {
-    let limits = Limits {
-        stall: ms(400),
-        ..Limits::default()
-    };
-    let mut bench = Bench::new(Speak::Auto, limits);
-    bench.sparse("big", 24 << 20);
-    let mut peer = bench.dial().await;
-    peer.write_all(b"\x49\x7E\x01\x00\x03big").await.unwrap();
-    let mut heard = 0;
-    let mut buffer = vec![0; 3 << 20];
-    while heard < (24 << 20) + 8 {
-        sleep(ms(100)).await;
-        let read = timeout(DEADLINE, peer.read(&mut buffer))
-            .await
-            .unwrap()
-            .unwrap();
-        assert!(read > 0, "cut after {heard} bytes: {}", bench.words());
-        heard += read;
+    for way in Way::ALL {
+        let limits = Limits {
+            stall: ms(1_000),
+            ..Limits::default()
+        };
+        let mut bench = Bench::with(Speak::Auto, limits, way);
+        let size = 64 << 20;
+        bench.sparse("big", size);
+        let mut peer = bench.dial().await;
+        peer.write_all(b"\x49\x7E\x01\x00\x03big").await.unwrap();
+        let mut heard = 0;
+        let mut buffer = vec![0; 2 << 20];
+        // Longer in all than it may stand still.
+        while heard < size + 8 {
+            sleep(ms(40)).await;
+            let read = timeout(DEADLINE, peer.read(&mut buffer)).await.unwrap();
+            let read = read.unwrap_or(0) as u64;
+            assert!(read > 0, "{way:?}: cut after {heard} bytes");
+            heard += read;
+        }
+        drop(peer);
+        bench.closed().await;
+        assert!(bench.words().contains("transfer_ended=complete_length"));
     }
-    drop(peer);
-    bench.closed().await;
-    assert!(bench.words().contains("transfer_ended=complete_length"));
+}
+
+/// What lies in the kernel is not seen to move: there must not be so much of it that
+/// a slow and steady reader looks like one that stands still.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_and_steady_reader_never_looks_stalled() {
+    for way in Way::ALL {
+        let limits = Limits {
+            stall: ms(1_000),
+            ..Limits::default()
+        };
+        let mut bench = Bench::with(Speak::Auto, limits, way);
+        bench.sparse("big", 1 << 30);
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(64 << 10).unwrap();
+        let mut peer = socket.connect(bench.addr).await.unwrap();
+        peer.write_all(b"\x49\x7E\x01\x00\x03big").await.unwrap();
+        bench.started().await;
+        let began = Instant::now();
+        let mut buffer = vec![0; 16 << 10];
+        while began.elapsed() < ms(2_500) {
+            sleep(ms(50)).await;
+            peer.read_exact(&mut buffer).await.unwrap();
+        }
+        while let Some(event) = bench.handle.feed.ready() {
+            assert_ne!(event.what.label(), Some("timeout"), "{way:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -889,7 +919,7 @@ async fn deck_lists_stats_gets_and_pings_on_one_connection() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deck_requests_may_be_pipelined() {
     let bench = Bench::new(Speak::Auto, Limits::default());
-    bench.file("b", &[b'b'; 300_000]);
+    bench.file("b", &vec![b'b'; 300_000]);
     let mut deck = Deck::greet(bench.dial().await).await;
     let mut bytes = deck.bytes(&get("b", 0));
     for token in 0..50 {

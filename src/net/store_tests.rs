@@ -411,10 +411,11 @@ fn a_folder_that_changes_while_it_is_read_is_no_error() {
 fn a_file_that_changed_grew_or_shrank_is_noticed() {
     let scene = Scene::new();
     for (resolver, store) in scene.stores(Dotfiles::Hidden) {
-        let changes: [(&str, fn(&Path)); 4] = [
+        type Change = fn(&Path);
+        let changes: [(&str, Change); 4] = [
             ("rewritten", |path| std::fs::write(path, "HELLO").unwrap()),
             ("grown", |path| {
-                std::fs::write(path, "hello and more").unwrap()
+                std::fs::write(path, "hello and more").unwrap();
             }),
             ("shrunk", |path| std::fs::write(path, "he").unwrap()),
             ("touched", |path| {
