@@ -369,16 +369,24 @@ fn parse_listen(word: &str) -> Result<Listen, String> {
 }
 
 fn parse_grace(word: &str) -> Result<Duration, String> {
-    humantime::parse_duration(word).map_err(|error| format!("{error}; write 5s, 500ms or 2m"))
+    let time = humantime::parse_duration(word)
+        .map_err(|error| format!("{error}; write 5s, 500ms or 2m"))?;
+    if time > LONGEST {
+        return Err("must be at most 7 days".to_owned());
+    }
+    Ok(time)
 }
 
 fn parse_time(word: &str) -> Result<Duration, String> {
     let time = parse_grace(word)?;
-    if time.is_zero() || time > Duration::from_hours(7 * 24) {
-        return Err("must be more than 0 and at most 7 days".to_owned());
+    if time.is_zero() {
+        return Err("must be more than 0".to_owned());
     }
     Ok(time)
 }
+
+/// No limit is longer: what waits for weeks waits for ever.
+const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 fn parse_size(word: &str) -> Result<u64, String> {
     word.parse::<bytesize::ByteSize>()

@@ -57,6 +57,7 @@ pub async fn get(
         voice,
         open: count,
         ended: HashSet::new(),
+        standing: None,
         begun: HashMap::new(),
         bars: HashMap::new(),
         board: MultiProgress::new(),
@@ -73,8 +74,8 @@ pub async fn get(
             }
         };
         let Some(event) = event else { break };
-        if errand.hear(handle, &event, out, err).await.is_err() {
-            return Done::Unheard;
+        if let Err(error) = errand.hear(handle, &event, out, err).await {
+            return unheard(&error, err);
         }
     }
     if errand.open > 0 {
@@ -89,6 +90,8 @@ struct Errand {
     /// Items not yet at their end.
     open: usize,
     ended: HashSet<JobId>,
+    /// The answer given for all taken names.
+    standing: Option<Clash>,
     /// The transfer of each item that has begun.
     begun: HashMap<JobId, Arc<Started>>,
     bars: HashMap<JobId, ProgressBar>,
@@ -140,7 +143,14 @@ impl Errand {
                 Ok(())
             }
             JobState::Clash => {
-                let (clash, scope) = self.ask(&job.target).await;
+                let (clash, scope) = match self.standing {
+                    // Asked before the answer for all had reached the queue.
+                    Some(clash) => (clash, Scope::Once),
+                    None => self.ask(&job.target).await,
+                };
+                if scope == Scope::All {
+                    self.standing = Some(clash);
+                }
                 let answer = Command::Answer {
                     job: job.job,
                     clash,
@@ -334,7 +344,7 @@ pub async fn ls(
     entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     match print(&entries, how, out) {
         Ok(()) => Done::Well,
-        Err(_) => Done::Unheard,
+        Err(error) => unheard(&error, err),
     }
 }
 
@@ -366,6 +376,16 @@ fn print(entries: &[Entry], how: Listing, out: &mut (dyn Write + Send)) -> io::R
         }
     }
     out.flush()
+}
+
+/// Our lines could not be written: a reader that has gone away is no failure of
+/// ours, a full disk is.
+fn unheard(error: &io::Error, err: &mut (dyn Write + Send)) -> Done {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        return Done::Unheard;
+    }
+    let _ = say(err, &format!("ferrydeck: cannot write to stdout: {error}"));
+    Done::Badly
 }
 
 fn say(out: &mut (dyn Write + Send), line: &str) -> io::Result<()> {

@@ -20,6 +20,7 @@ pub struct Dials {
     bytes_in: AtomicU64,
     bytes_out: AtomicU64,
     requests: AtomicU64,
+    stirs: AtomicU64,
 }
 
 impl Default for Dials {
@@ -31,6 +32,7 @@ impl Default for Dials {
             bytes_in: AtomicU64::new(0),
             bytes_out: AtomicU64::new(0),
             requests: AtomicU64::new(0),
+            stirs: AtomicU64::new(0),
         }
     }
 }
@@ -78,6 +80,16 @@ impl Dials {
     /// Counts a whole request.
     pub fn add_request(&self) {
         self.requests.fetch_add(1, Relaxed);
+    }
+
+    /// Signs of life that are no bytes of ours: the peer's kernel took some.
+    pub fn stirs(&self) -> u64 {
+        self.stirs.load(Relaxed)
+    }
+
+    /// Counts such a sign.
+    pub fn stir(&self) {
+        self.stirs.fetch_add(1, Relaxed);
     }
 
     /// Counts bytes read from the peer.

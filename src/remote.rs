@@ -255,7 +255,8 @@ impl Remote {
             item.begun = now;
             item.rate = Rate::default();
         }
-        if matches!(job.state, JobState::Queued) {
+        let held = matches!(item.job.state, JobState::Paused { .. });
+        if matches!(job.state, JobState::Queued) && !held {
             item.done = 0;
         }
         let moved = item.job.place != job.place;

@@ -23,7 +23,8 @@ use crate::line::size_words;
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::pump::{Broken, Outlet, Way, read_some};
 use crate::net::server::Limits;
-use crate::net::store::{Denied, Source, Store};
+use crate::net::store::{Denied, Fate, Source, Store};
+use crate::net::unsent::unsent;
 use crate::net::wire::codec::{
     After, Content, Malformed, Refusal, Reply, Request, Rights, ServerCodec, Version, Welcome,
 };
@@ -32,6 +33,11 @@ use crate::net::wire::{Sniffed, server_codec, sniff};
 
 /// Bytes read from a quiet connection at once; grows with what a head needs.
 const READ: usize = 4 << 10;
+/// How often a transfer's last bytes are looked after.
+const LOOK: Duration = Duration::from_millis(250);
+/// Surplus bytes behind a one-request peer's request that are read and forgotten
+/// while the answer goes out; more wait in the kernel until the lingering.
+const SURPLUS: usize = 16 << 20;
 
 /// Bytes that may lie unsent in the kernel before it takes more.
 #[cfg(target_os = "linux")]
@@ -54,6 +60,8 @@ pub struct Context {
 enum Over {
     /// All was said; a transfer may still wait to hear how the peer took it.
     Said(Option<XferGuard>),
+    /// What was sent is worth nothing and the dialect has no words for that.
+    Spoilt(&'static str),
     /// The answer was no and the dialect has nothing more to say.
     Refused(&'static str),
     /// No dialect is spoken here that begins like this.
@@ -77,6 +85,8 @@ struct Talk {
     /// The transfer that ran last, for its bytes.
     last: Option<Arc<Started>>,
     first_byte: Option<Instant>,
+    /// A transfer whose last bytes the peer has yet to acknowledge.
+    pending: Option<XferGuard>,
 }
 
 /// Serves one connection to its end.
@@ -93,6 +103,7 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         wants: None,
         last: None,
         first_byte: None,
+        pending: None,
     };
     let cancel = guard.cancel().clone();
     let over = tokio::select! {
@@ -256,9 +267,21 @@ impl Talk {
     }
 
     async fn read(&mut self, guard: &ConnGuard) -> Result<usize, Over> {
-        let read = read_some(&self.socket, &mut self.input, READ)
-            .await
-            .map_err(|error| lost(&error))?;
+        let read = match self.read_heeding(guard).await {
+            Ok(read) => {
+                // It asks again or closes in good order: it has what was sent.
+                if let Some(xfer) = self.pending.take() {
+                    finish(xfer, Heard::Close);
+                }
+                read
+            }
+            Err(error) => {
+                if let Some(xfer) = self.pending.take() {
+                    finish(xfer, Heard::Reset);
+                }
+                return Err(lost(&error));
+            }
+        };
         if read > 0 {
             guard.dials().add_in(read as u64);
             self.first_byte.get_or_insert_with(Instant::now);
@@ -267,6 +290,34 @@ impl Talk {
             }
         }
         Ok(read)
+    }
+
+    /// Reads; while a transfer is pending, looks now and then whether the peer's
+    /// kernel has all of it.
+    async fn read_heeding(&mut self, guard: &ConnGuard) -> io::Result<usize> {
+        if self.pending.is_some() {
+            // The stall rule goes on watching it.
+            guard.dials().set_phase(Phase::Sending);
+        }
+        let mut left = None;
+        while self.pending.is_some() {
+            let look = read_some(&self.socket, &mut self.input, READ);
+            if let Ok(read) = timeout(LOOK, look).await {
+                return read;
+            }
+            let now = unsent(&self.socket);
+            if now != left {
+                guard.dials().stir();
+            }
+            left = now;
+            if matches!(now, None | Some(0)) {
+                if let Some(xfer) = self.pending.take() {
+                    finish(xfer, Heard::Close);
+                }
+                guard.dials().set_phase(Phase::Idle);
+            }
+        }
+        read_some(&self.socket, &mut self.input, READ).await
     }
 
     async fn answer(
@@ -406,7 +457,21 @@ impl Talk {
         self.last = Some(Arc::clone(xfer.started()));
         let sent = self.send(codec, &source, offset, &xfer).await;
         self.last = None;
-        settle(sent, xfer)
+        if let Ok((_, Fate::Grew)) = sent {
+            guard.hub().tell(What::Note(Fact {
+                xfer: Some(xfer.started().xfer),
+                path: Some(xfer.started().path.clone()),
+                cause: "grew",
+                detail: DisplayName::from("it grew while it was sent; what was announced was sent"),
+                ..guard.fact()
+            }));
+        }
+        let pending = settle(sent, xfer)?;
+        if let Some(before) = std::mem::replace(&mut self.pending, pending) {
+            // Its request was here before its answer was out; what follows covers it.
+            finish(before, Heard::Close);
+        }
+        Ok(After::Next)
     }
 
     /// Content head, runs, ending. One-request dialects have their surplus input drained meanwhile.
@@ -416,7 +481,7 @@ impl Talk {
         source: &Source,
         offset: u64,
         xfer: &XferGuard,
-    ) -> Result<(After, Option<Refusal>), Broken> {
+    ) -> Result<(After, Fate), Broken> {
         let head = Reply::Content(Content {
             size: source.size,
             offset,
@@ -433,14 +498,10 @@ impl Talk {
                 outlet.run(&source.file, at, run, xfer).await?;
                 at += run;
             }
-            let spoilt = match source.is_unchanged() {
-                Ok(true) => None,
-                Ok(false) => Some(Refusal::Changed),
-                Err(_) => Some(Refusal::Failed),
-            };
-            let after = codec.finish(spoilt, &mut outlet.head);
+            let fate = source.fate();
+            let after = codec.finish(fate.refusal(), &mut outlet.head);
             outlet.flush().await?;
-            Ok((after, spoilt))
+            Ok((after, fate))
         };
         if after == After::Next {
             return sending.await;
@@ -454,13 +515,27 @@ impl Talk {
     /// Says what is to be said of an ordinary end, lingers, and fixes it.
     async fn leave(&mut self, guard: &mut ConnGuard, over: Over) {
         let head = self.input.len() as u64;
+        if let Some(xfer) = self.pending.take() {
+            let failed = matches!(over, Over::Failed(..));
+            finish(xfer, if failed { Heard::Reset } else { Heard::Close });
+        }
         match over {
             Over::Said(xfer) => {
                 let reaction = self.linger(guard).await;
                 if let Some(xfer) = xfer {
+                    let reaction = self.hear_out(guard, reaction).await;
+                    self.last = Some(Arc::clone(xfer.started()));
                     finish(xfer, reaction);
+                    if reaction == Heard::Cut {
+                        return self.obey(guard);
+                    }
                 }
                 guard.end(End::Done, "");
+            }
+            Over::Spoilt(cause) => {
+                // A reset: the peer must not take what it has for the whole.
+                let _ = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
+                guard.end(End::Failed, cause);
             }
             Over::Refused(cause) => {
                 self.linger(guard).await;
@@ -499,7 +574,10 @@ impl Talk {
     }
 
     /// Ends as sentenced: by the clock, the operator, a newcomer or the shutdown.
-    fn obey(&self, guard: &mut ConnGuard) {
+    fn obey(&mut self, guard: &mut ConnGuard) {
+        if let Some(xfer) = self.pending.take() {
+            self.last = Some(Arc::clone(xfer.started()));
+        }
         let (end, rule) = guard.dials().verdict().unwrap_or((End::Shutdown, None));
         let phase = guard.dials().phase();
         let paying = matches!(phase, Phase::Sending | Phase::Receiving);
@@ -537,13 +615,47 @@ impl Talk {
         guard.end(end, "");
     }
 
+    /// Where the lingering did not settle it: waits until the peer's kernel has
+    /// everything, as long as that goes on, and no longer than the stall rule allows.
+    async fn hear_out(&self, guard: &ConnGuard, heard: Heard) -> Heard {
+        if matches!(heard, Heard::Close | Heard::Reset) {
+            return heard;
+        }
+        let cancel = guard.cancel().clone();
+        let mut left = None;
+        loop {
+            let now = unsent(&self.socket);
+            if let Ok(Some(_)) = self.socket.take_error() {
+                return Heard::Reset;
+            }
+            match now {
+                // A FIN counts as one.
+                None | Some(0 | 1) => return Heard::Nothing,
+                now if now != left => guard.dials().stir(),
+                _ => {}
+            }
+            left = now;
+            // The sweep watches again, as over any sending.
+            guard.dials().set_phase(Phase::Sending);
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = cancel.cancelled() => return Heard::Cut,
+            }
+        }
+    }
+
     /// Closes our half and drains the peer's for a bounded time: a close with
     /// unread input would send RST and destroy what is in flight.
     async fn linger(&mut self, guard: &ConnGuard) -> Heard {
         guard.dials().set_phase(Phase::Lingering);
         self.input = Vec::new();
         self.outlet.rest();
+        // A close that is here before ours is a half-close (`nc -N`), not an answer to it.
+        let early = matches!(self.socket.try_read(&mut [0; 1]), Ok(0));
         let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write);
+        if early {
+            return Heard::Early;
+        }
         let limits = &self.context.limits;
         let mut scratch = Vec::new();
         let mut drained = 0;
@@ -586,8 +698,12 @@ enum Heard {
     Close,
     /// It reset: something of ours was destroyed on the way.
     Reset,
-    /// It kept the line open; the kernel goes on delivering.
+    /// It had closed its half before our last byte: that says nothing.
+    Early,
+    /// It kept the line open.
     Nothing,
+    /// The clock or the operator did not wait for it.
+    Cut,
 }
 
 /// Opens the way for one transfer, or says why not.
@@ -624,27 +740,27 @@ fn admit(
 
 /// How a sending went, as the talk's next step; ends the transfer unless the peer
 /// still has to be heard.
-fn settle(sent: Result<(After, Option<Refusal>), Broken>, xfer: XferGuard) -> Result<After, Over> {
-    match sent {
-        Ok((after, Some(spoilt))) => {
-            let words = "the file changed while it was sent";
-            xfer.end(Outcome::Failed, spoilt.label(), words);
-            match after {
-                After::Next => Ok(After::Next),
-                After::Close => Err(Over::Said(None)),
-            }
-        }
-        Ok((After::Next, None)) => {
-            xfer.end(Outcome::CompleteLength, "", "");
-            Ok(After::Next)
-        }
-        Ok((After::Close, None)) => Err(Over::Said(Some(xfer))),
+fn settle(sent: Result<(After, Fate), Broken>, xfer: XferGuard) -> Result<Option<XferGuard>, Over> {
+    let (after, fate) = match sent {
+        Ok(done) => done,
         Err(why) => {
             let over = broken(why);
             if let Over::Failed(cause, detail) = &over {
                 xfer.end(Outcome::Failed, cause, detail);
             }
-            Err(over)
+            return Err(over);
+        }
+    };
+    match (after, fate.refusal()) {
+        (After::Next, None) => Ok(Some(xfer)),
+        (After::Close, None) => Err(Over::Said(Some(xfer))),
+        (after, Some(spoilt)) => {
+            let words = "the file changed while it was sent";
+            xfer.end(Outcome::Failed, spoilt.label(), words);
+            match after {
+                After::Next => Ok(None),
+                After::Close => Err(Over::Spoilt(spoilt.label())),
+            }
         }
     }
 }
@@ -652,7 +768,11 @@ fn settle(sent: Result<(After, Option<Refusal>), Broken>, xfer: XferGuard) -> Re
 /// Ends a transfer whose dialect proves nothing until the peer has closed.
 fn finish(xfer: XferGuard, heard: Heard) {
     match heard {
-        Heard::Close | Heard::Nothing => xfer.end(Outcome::CompleteLength, "", ""),
+        Heard::Close | Heard::Early | Heard::Nothing => {
+            xfer.end(Outcome::CompleteLength, "", "");
+        }
+        // Dropped: it ends as the connection was sentenced.
+        Heard::Cut => drop(xfer),
         Heard::Reset => xfer.end(
             Outcome::Failed,
             "reset",
@@ -754,7 +874,11 @@ fn quote(bytes: &[u8]) -> String {
 /// neither side waits for the other; never resolves.
 async fn drain_beside(socket: &TcpStream) -> std::convert::Infallible {
     let mut scratch = Vec::new();
-    while let Ok(1..) = read_some(socket, &mut scratch, READ).await {
+    let mut drained = 0;
+    while drained < SURPLUS
+        && let Ok(read @ 1..) = read_some(socket, &mut scratch, READ).await
+    {
+        drained += read;
         scratch.clear();
     }
     std::future::pending().await

@@ -11,6 +11,7 @@ pub mod hub;
 pub mod pump;
 pub mod server;
 pub mod store;
+pub mod unsent;
 pub mod wire;
 
 use std::sync::Arc;

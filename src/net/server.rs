@@ -33,6 +33,8 @@ const BACKLOG: i32 = 1_024;
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// How often a full house looks again for a place.
 const PLACE_CHECK: Duration = Duration::from_millis(100);
+/// How long a newcomer may be silent before another one may take its place.
+const MANNERS: Duration = Duration::from_millis(250);
 /// How often a full house says so.
 const FULL_NOTE: Duration = Duration::from_secs(10);
 
@@ -302,24 +304,42 @@ impl Engine {
     }
 
     /// Makes room when too many have said nothing yet; the oldest silent one goes.
-    fn displace(&self, newcomer: IpAddr) {
+    /// Nobody goes before [`MANNERS`]: an honest crowd needs a moment to speak up,
+    /// and waits for it in the kernel's queue.
+    async fn displace(&self, newcomer: IpAddr) {
         let limits = &self.context.limits;
-        let unidentified: Vec<Living> = self
-            .hub
-            .living()
-            .into_iter()
-            .filter(|living| is_unidentified(&living.birth.dials))
-            .filter(|living| living.birth.dials.verdict().is_none())
-            .collect();
-        let neighbours = unidentified
-            .iter()
-            .filter(|living| living.birth.peer.0.ip() == newcomer);
-        if !is_loopback(newcomer)
-            && neighbours.clone().count() >= limits.max_unidentified_per_address
-        {
-            displace_oldest(neighbours);
-        } else if unidentified.len() >= limits.max_unidentified {
-            displace_oldest(unidentified.iter());
+        loop {
+            let unidentified: Vec<Living> = self
+                .hub
+                .living()
+                .into_iter()
+                .filter(|living| is_unidentified(&living.birth.dials))
+                .filter(|living| living.birth.dials.verdict().is_none())
+                .collect();
+            let neighbours: Vec<&Living> = unidentified
+                .iter()
+                .filter(|living| living.birth.peer.0.ip() == newcomer)
+                .collect();
+            let crowd = if !is_loopback(newcomer)
+                && neighbours.len() >= limits.max_unidentified_per_address
+            {
+                neighbours
+            } else if unidentified.len() >= limits.max_unidentified {
+                unidentified.iter().collect()
+            } else {
+                return;
+            };
+            let age = crowd.iter().map(|living| living.since.elapsed()).max();
+            let wait = MANNERS.saturating_sub(age.unwrap_or(MANNERS));
+            if wait.is_zero() {
+                displace_oldest(crowd.into_iter());
+                return;
+            }
+            let pause = sleep(wait.min(PLACE_CHECK / 10));
+            tokio::select! {
+                () = pause => {}
+                () = self.closing.cancelled() => return,
+            }
         }
     }
 
@@ -333,7 +353,7 @@ impl Engine {
         displace_oldest(waiting)
     }
 
-    fn adopt(
+    async fn adopt(
         self: &Arc<Self>,
         socket: TcpStream,
         peer: SocketAddr,
@@ -342,7 +362,7 @@ impl Engine {
     ) {
         // The socket's own answer: a listener on 0.0.0.0 is reached at many addresses.
         let addr = socket.local_addr().unwrap_or(peer);
-        self.displace(peer.ip());
+        self.displace(peer.ip()).await;
         let guard = self.hub.accept(peer, addr, CancellationToken::new());
         let context = Arc::clone(&self.context);
         self.tracker.spawn(async move {
@@ -392,7 +412,7 @@ async fn accept(engine: Arc<Engine>, listener: TcpListener, speak: Speak) {
                 let Some(place) = engine.place().await else {
                     return;
                 };
-                engine.adopt(socket, peer, speak, place);
+                engine.adopt(socket, peer, speak, place).await;
             }
             Err(error) if is_peers_fault(&error) => {}
             Err(error) => {
@@ -461,7 +481,10 @@ async fn sweep(engine: Arc<Engine>) {
                 phase: dials.phase(),
                 dialect: dials.dialect(),
                 requests: dials.requests(),
-                bytes: dials.bytes_in().wrapping_add(dials.bytes_out()),
+                bytes: dials
+                    .bytes_in()
+                    .wrapping_add(dials.bytes_out())
+                    .wrapping_add(dials.stirs()),
                 since: now,
             };
             let watch = watched.entry(one.birth.conn).or_insert(Watch {

@@ -129,6 +129,14 @@ enum Want {
 }
 
 impl Root {
+    /// Whether the folder itself still has a place in the tree.
+    fn is_there(&self) -> bool {
+        let root = self
+            .open(".", Want::Folder)
+            .and_then(|root| root.metadata());
+        root.is_ok_and(|meta| meta.nlink() > 0)
+    }
+
     fn open(&self, path: &str, want: Want) -> io::Result<File> {
         match self {
             #[cfg(target_os = "linux")]
@@ -168,9 +176,38 @@ impl Source {
         })
     }
 
-    /// Whether size, times and identity are what they were before the first byte.
-    pub fn is_unchanged(&self) -> io::Result<bool> {
-        Ok(version(&self.file.metadata()?) == self.version)
+    /// What became of the file since its opening.
+    pub fn fate(&self) -> Fate {
+        match self.file.metadata() {
+            Ok(meta) if version(&meta) == self.version => Fate::Same,
+            Ok(meta) if meta.len() > self.size => Fate::Grew,
+            Ok(_) => Fate::Changed,
+            Err(_) => Fate::Lost,
+        }
+    }
+}
+
+/// What became of a file while it was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// Size, times and identity are what they were.
+    Same,
+    /// It is longer now; what was announced is still what was sent.
+    Grew,
+    /// Something else about it changed: what was sent may be a mixture.
+    Changed,
+    /// The disk does not tell any more.
+    Lost,
+}
+
+impl Fate {
+    /// The refusal it amounts to; `None` where what was sent is what was announced.
+    pub const fn refusal(self) -> Option<Refusal> {
+        match self {
+            Self::Same | Self::Grew => None,
+            Self::Changed => Some(Refusal::Changed),
+            Self::Lost => Some(Refusal::Failed),
+        }
     }
 }
 
@@ -259,6 +296,12 @@ impl Store {
     /// Opens a folder for listing.
     pub fn list(self: &Arc<Self>, path: &RemotePath) -> Result<Lister, Denied> {
         let name = self.admit(path)?;
+        if !self.root.is_there() {
+            return Err(Denied::unseen(
+                "root_gone",
+                "the served folder itself is gone",
+            ));
+        }
         let dir = self
             .root
             .open(if name.is_empty() { "." } else { name }, Want::Folder)
