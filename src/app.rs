@@ -165,7 +165,11 @@ impl<S: Stage> App<S> {
         } = self;
         drop(stage);
         match over {
-            Over::Engine => Exit::Code(0),
+            // An engine that panicked has ended, too: not in good order.
+            Over::Engine => match timeout(LAST_MOMENT, &mut handle.task).await {
+                Ok(Err(_)) => Exit::Code(1),
+                _ => Exit::Code(0),
+            },
             Over::Screen if role == Role::Serve => Exit::ScreenLost(Box::new(handle)),
             Over::Screen | Over::Abort => {
                 let _ = handle.commands.send(Command::Abort);

@@ -293,6 +293,17 @@ impl DisplayName {
         Self(clean.into_boxed_str())
     }
 
+    /// Whether a character may be shown as it is.
+    pub fn is_plain(ch: char) -> bool {
+        !matches!(
+            ch.general_category(),
+            GeneralCategory::Control
+                | GeneralCategory::Format
+                | GeneralCategory::LineSeparator
+                | GeneralCategory::ParagraphSeparator
+        )
+    }
+
     /// The clean text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -312,15 +323,8 @@ impl From<&str> for DisplayName {
 }
 
 fn push_clean(clean: &mut String, ch: char) {
-    let dirty = matches!(
-        ch.general_category(),
-        GeneralCategory::Control
-            | GeneralCategory::Format
-            | GeneralCategory::LineSeparator
-            | GeneralCategory::ParagraphSeparator
-    );
     match ch {
-        _ if !dirty => clean.push(ch),
+        _ if DisplayName::is_plain(ch) => clean.push(ch),
         '\n' => clean.push_str("\\n"),
         '\r' => clean.push_str("\\r"),
         '\t' => clean.push_str("\\t"),

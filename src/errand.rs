@@ -14,7 +14,9 @@ use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::entity::{DisplayName, Entry, JobId, Kind, Outcome, RemotePath};
-use crate::event::{Clash, Command, Event, Job, JobState, ListingState, Scope, Wanted, What};
+use crate::event::{
+    Clash, Command, Event, Job, JobState, ListingState, Scope, Started, Wanted, What,
+};
 use crate::line::{self, size_words};
 use crate::net::Handle;
 
@@ -55,6 +57,7 @@ pub async fn get(
         voice,
         open: count,
         ended: HashSet::new(),
+        begun: HashMap::new(),
         bars: HashMap::new(),
         board: MultiProgress::new(),
         done: Done::Well,
@@ -74,6 +77,10 @@ pub async fn get(
             return Done::Unheard;
         }
     }
+    if errand.open > 0 {
+        // The engine ended before its work did.
+        return Done::Badly;
+    }
     errand.done
 }
 
@@ -82,7 +89,9 @@ struct Errand {
     /// Items not yet at their end.
     open: usize,
     ended: HashSet<JobId>,
-    bars: HashMap<JobId, (ProgressBar, Arc<crate::event::Started>)>,
+    /// The transfer of each item that has begun.
+    begun: HashMap<JobId, Arc<Started>>,
+    bars: HashMap<JobId, ProgressBar>,
     board: MultiProgress,
     done: Done,
 }
@@ -103,12 +112,11 @@ impl Errand {
                 }
                 Ok(())
             }
-            What::TransferStarted(_) if self.voice == Voice::Json => {
+            What::TransferStarted(_) | What::Note(_) if self.voice == Voice::Json => {
                 line::json(event).map_or(Ok(()), |line| say(out, &line))
             }
-            What::Note(fact) if self.voice != Voice::Json => {
-                // Stderr may be closed; that is no reason to stop.
-                let _ = say(err, &format!("ferrydeck: {}", fact.detail));
+            What::Note(fact) => {
+                self.quietly(|| say(err, &format!("ferrydeck: {}", fact.detail)));
                 Ok(())
             }
             _ => Ok(()),
@@ -124,14 +132,11 @@ impl Errand {
         err: &mut (dyn Write + Send),
     ) -> io::Result<()> {
         match &job.state {
-            JobState::Running { started } if self.voice == Voice::Bars => {
-                let bar = ProgressBar::new(started.size.unwrap_or(0))
-                    .with_style(style())
-                    .with_message(job.target.to_string());
-                let bar = self.board.add(bar);
-                bar.set_position(started.progress.done());
-                bar.reset_eta();
-                self.bars.insert(job.job, (bar, Arc::clone(started)));
+            JobState::Running { started } => {
+                self.begun.insert(job.job, Arc::clone(started));
+                if self.voice == Voice::Bars {
+                    self.draw(job, started);
+                }
                 Ok(())
             }
             JobState::Clash => {
@@ -146,7 +151,7 @@ impl Errand {
             }
             JobState::Ended { .. } if self.ended.insert(job.job) => {
                 self.open = self.open.saturating_sub(1);
-                if let Some((bar, _)) = self.bars.remove(&job.job) {
+                if let Some(bar) = self.bars.remove(&job.job) {
                     bar.finish_and_clear();
                 }
                 self.tell_end(event, job, out, err)
@@ -184,7 +189,9 @@ impl Errand {
             self.quietly(|| say(err, &format!("ferrydeck: {}: {words}", job.path.shown())));
         }
         if self.voice == Voice::Json {
-            return line::json_of_job(event.at, job).map_or(Ok(()), |line| say(out, &line));
+            let started = self.begun.get(&job.job).map(Arc::as_ref);
+            return line::json_of_job(event.at, job, started)
+                .map_or(Ok(()), |line| say(out, &line));
         }
         let words = if outcome.went_well() {
             let seconds = took.as_secs_f64();
@@ -210,9 +217,21 @@ impl Errand {
         });
     }
 
+    fn draw(&mut self, job: &Job, started: &Started) {
+        let bar = ProgressBar::new(started.size.unwrap_or(0))
+            .with_style(style())
+            .with_message(job.target.to_string());
+        let bar = self.board.add(bar);
+        bar.set_position(started.progress.done());
+        bar.reset_eta();
+        self.bars.insert(job.job, bar);
+    }
+
     fn turn(&self) {
-        for (bar, started) in self.bars.values() {
-            bar.set_position(started.progress.done());
+        for (job, bar) in &self.bars {
+            if let Some(started) = self.begun.get(job) {
+                bar.set_position(started.progress.done());
+            }
         }
     }
 
@@ -331,8 +350,7 @@ fn print(entries: &[Entry], how: Listing, out: &mut (dyn Write + Send)) -> io::R
                     size: entry.size,
                     mtime: time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
                 };
-                serde_json::to_writer(&mut out, &row)?;
-                writeln!(out)?;
+                writeln!(out, "{}", line::plain_json(&serde_json::to_string(&row)?))?;
             }
             Listing::Text => {
                 let time = time.map_or(String::new(), |time| {

@@ -60,8 +60,8 @@ pub enum What {
     Listing(Listing),
     /// Client: an item of the queue, as it now stands.
     Job(Arc<Job>),
-    /// Client: an item left the queue for good.
-    Removed(JobId),
+    /// Client: these items left the queue for good.
+    Removed(Arc<[JobId]>),
     /// The reader fell behind: this is what lives now, and how much was missed.
     Reset(Snapshot),
 }

@@ -5,27 +5,27 @@
 //! engine's, the screen's and the errand's.
 
 use std::io::{self, IsTerminal as _, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use anyhow::Context as _;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::timeout;
 
 use crate::address::Url;
 use crate::app::{self, Exit};
 use crate::cli::{
-    ClashArg, Cli, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, ServeArgs, Verb,
+    ClashArg, Cli, Common, ConnectArgs, Fault, Format, GetArgs, Goal, LandingArgs, LsArgs,
+    ServeArgs, Verb,
 };
 use crate::entity::{DisplayName, RemotePath, Speak};
 use crate::errand::{self, Done, Listing, Voice};
 use crate::event::Command;
 use crate::headless;
 use crate::model::{About, Role};
-use crate::net::client::dial::{Patience, Target};
+use crate::net::client::dial::{Patience, Target, knock};
 use crate::net::client::{Dial, OnClash};
 use crate::net::fence::give_up_writing;
 use crate::net::pump::Way;
@@ -33,6 +33,7 @@ use crate::net::server::{Door, Limits, Serve};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::store::{Dotfiles, Store};
 use crate::net::{self, Engine, Handle};
+use crate::system::{Signals, host_name, is_terminal, raise_descriptors, state_dir};
 
 /// Exit code of an interrupted errand.
 const INTERRUPTED: u8 = 130;
@@ -47,19 +48,20 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Get(args) => get(&args),
         Verb::Ls(args) => ls(&args),
     };
-    done.unwrap_or_else(|fault| {
+    done.unwrap_or_else(|error| {
+        let code = error.downcast_ref::<Fault>().map_or(1, |fault| fault.code);
         // One line, whatever a name in it holds.
-        let words = DisplayName::from(fault.words.as_str());
+        let words = DisplayName::from(format!("{error:#}").as_str());
         let _ = writeln!(io::stderr(), "ferrydeck: {words}");
-        ExitCode::from(fault.code)
+        ExitCode::from(code)
     })
 }
 
-fn serve(args: &ServeArgs) -> Result<ExitCode, Fault> {
+fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     let listeners = args.listeners()?;
     let dotfiles = dotfiles(args.hidden);
     let store = Store::open(&args.dir, dotfiles)
-        .map_err(|error| Fault::failed(format!("cannot serve {}: {error}", args.dir.display())))?;
+        .with_context(|| format!("cannot serve {}", args.dir.display()))?;
     let limits = limits(args);
     let mut doors = Vec::new();
     for listen in listeners {
@@ -79,18 +81,26 @@ fn serve(args: &ServeArgs) -> Result<ExitCode, Fault> {
         notes: vec![("fence", fence.words().to_owned())],
     });
     let runtime = runtime()?;
+    let signals = signals(&runtime)?;
     let handle = start(&runtime, engine);
     let code = if screen {
         match screen_loop(handle, &about)? {
             Exit::Code(code) => code,
-            Exit::NoScreen(why) => return Err(no_screen(&why)),
-            Exit::ScreenLost(handle) => runtime.block_on(attend(*handle, args.format)),
+            Exit::NoScreen(why) => return Err(no_screen(why)),
+            Exit::ScreenLost(handle) => runtime.block_on(attend(*handle, args.format, signals)),
         }
     } else {
-        runtime.block_on(attend(handle, args.format))
+        runtime.block_on(attend(handle, args.format, signals))
     };
     runtime.shutdown_timeout(LAST_MOMENT);
     Ok(ExitCode::from(code))
+}
+
+/// Takes the signals over before anything runs: one that comes with the first
+/// line of output is heard already.
+fn signals(runtime: &Runtime) -> anyhow::Result<Signals> {
+    let _inside = runtime.enter();
+    Signals::new().context("cannot hear signals")
 }
 
 /// Starts an engine on its runtime, from outside.
@@ -101,76 +111,53 @@ fn start(runtime: &Runtime, engine: Engine) -> Handle {
 
 /// Runs the screen on a runtime of its own, on this thread: its timers wait for
 /// no worker that is busy with payload.
-fn screen_loop(handle: Handle, about: &About) -> Result<Exit, Fault> {
+fn screen_loop(handle: Handle, about: &About) -> anyhow::Result<Exit> {
     let screen = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::failed(format!("cannot start: {error}")))?;
+        .context("cannot start")?;
     Ok(screen.block_on(app::run_on_terminal(handle, about)))
 }
 
-fn no_screen(why: &io::Error) -> Fault {
-    Fault::failed(format!("no screen: {why}"))
+fn no_screen(why: io::Error) -> anyhow::Error {
+    anyhow::Error::new(why).context("no screen")
 }
 
 /// Runs a server without a screen to its end.
-async fn attend(mut handle: Handle, format: crate::cli::Format) -> u8 {
+async fn attend(mut handle: Handle, format: Format, mut signals: Signals) -> u8 {
     let commands = handle.commands.clone();
     let lines = headless::lines(handle.feed, format, io::stdout());
-    let interrupts = tokio::spawn(async move {
-        let Ok(mut signals) = Signals::new() else {
-            return std::future::pending().await;
-        };
+    let interrupts = async move {
         signals.any().await;
         let _ = commands.send(Command::Leave { grace: None });
         signals.any().await;
         let _ = commands.send(Command::Abort);
-    });
+    };
     let over = tokio::select! {
-        _ = &mut handle.task => 0,
-        _ = interrupts => INTERRUPTED,
+        ended = &mut handle.task => u8::from(ended.is_err()),
+        () = interrupts => INTERRUPTED,
     };
     let _ = timeout(LAST_MOMENT, lines).await;
     over
 }
 
-/// SIGINT and SIGTERM; SIGHUP is heard and means nothing to a server.
-struct Signals {
-    interrupt: tokio::signal::unix::Signal,
-    terminate: tokio::signal::unix::Signal,
-    hang_up: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn any(&mut self) {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
-                _ = self.hang_up.recv() => {}
-            }
-        }
-    }
-}
-
-fn connect(args: &ConnectArgs) -> Result<ExitCode, Fault> {
+fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
     let url = crate::cli::url(&args.url, args.common.any_port)?;
     if !is_terminal() {
         return Err(Fault::usage(
             "connect needs a terminal; `ferrydeck get` and `ferrydeck ls` need none",
-        ));
+        )
+        .into());
     }
     let landing = landing(&args.landing)?;
     let on_clash = on_clash(args.landing.on_clash, OnClash::Ask);
-    let dial = dial(&url, &args.landing, &args.common, landing, on_clash);
+    let dial = dial(
+        &url,
+        args.landing.parallel,
+        &args.common,
+        Some(landing),
+        on_clash,
+    );
     let about = About {
         role: Role::Dial,
         subject: DisplayName::from(url.to_string().as_str()),
@@ -179,11 +166,13 @@ fn connect(args: &ConnectArgs) -> Result<ExitCode, Fault> {
         max_connections: 0,
     };
     let runtime = runtime()?;
+    // A server that is not there is one line, not a screen that says so.
+    runtime.block_on(knock(&dial.target, dial.patience, &dial.name))?;
     let handle = start(&runtime, Engine::Dial(dial));
     let _ = handle.commands.send(Command::Open(url.path.clone()));
     let code = match screen_loop(handle, &about)? {
         Exit::Code(code) => code,
-        Exit::NoScreen(why) => return Err(no_screen(&why)),
+        Exit::NoScreen(why) => return Err(no_screen(why)),
         // Nobody looks and nobody can steer: a client has no more to do.
         Exit::ScreenLost(_) => 1,
     };
@@ -191,7 +180,7 @@ fn connect(args: &ConnectArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::from(code))
 }
 
-fn get(args: &GetArgs) -> Result<ExitCode, Fault> {
+fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     let goals = args.goals()?;
     let landing = landing(&args.landing)?;
     let voice = match (args.json, is_terminal() && io::stderr().is_terminal()) {
@@ -199,45 +188,45 @@ fn get(args: &GetArgs) -> Result<ExitCode, Fault> {
         (false, true) => Voice::Bars,
         (false, false) => Voice::Plain,
     };
-    let usual = if voice == Voice::Bars {
-        OnClash::Ask
-    } else {
-        OnClash::Fail
-    };
     let runtime = runtime()?;
+    let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut code = 0;
-        for (url, wanted, never_clash) in by_server(goals) {
-            let on_clash = if never_clash {
-                OnClash::Fail
-            } else {
-                match on_clash(args.landing.on_clash, OnClash::Ask) {
-                    // Nothing prompts without a person to answer.
-                    OnClash::Ask if voice != Voice::Bars => OnClash::Fail,
-                    OnClash::Ask if args.landing.on_clash.is_none() => usual,
-                    other => other,
-                }
+        for Batch {
+            server,
+            paths,
+            taken,
+        } in by_server(goals)
+        {
+            let on_clash = match taken {
+                Taken::Fails => OnClash::Fail,
+                Taken::AsTyped => clash_of(args.landing.on_clash, voice),
             };
+            let landing = Some(Arc::clone(&landing));
             let dial = dial(
-                &url,
-                &args.landing,
+                &server,
+                args.landing.parallel,
                 &args.common,
-                Arc::clone(&landing),
+                landing,
                 on_clash,
             );
             let mut handle = net::start(Engine::Dial(dial));
             let (mut out, mut err) = (io::stdout(), io::stderr());
-            let errand = errand::get(&mut handle, wanted, voice, &mut out, &mut err);
-            match until_interrupted(errand).await {
-                Some(Done::Well) => {}
-                Some(Done::Badly) => code = 1,
-                Some(Done::Unheard) => return code,
-                None => code = INTERRUPTED,
-            }
+            let errand = errand::get(&mut handle, paths, voice, &mut out, &mut err);
+            let done = tokio::select! {
+                done = errand => Some(done),
+                () = signals.any() => None,
+            };
             let _ = handle.commands.send(Command::Abort);
             let _ = timeout(LAST_MOMENT * 2, handle.task).await;
-            if code == INTERRUPTED {
-                break;
+            match done {
+                Some(Done::Well) => {}
+                Some(Done::Badly) => code = 1,
+                Some(Done::Unheard) => break,
+                None => {
+                    code = INTERRUPTED;
+                    break;
+                }
             }
         }
         code
@@ -246,79 +235,89 @@ fn get(args: &GetArgs) -> Result<ExitCode, Fault> {
     Ok(ExitCode::from(code))
 }
 
-/// One engine a server: the goals in their order, those of one server together.
-fn by_server(goals: Vec<Goal>) -> Vec<(Url, Vec<RemotePath>, bool)> {
-    let mut groups: Vec<(Url, Vec<RemotePath>, bool)> = Vec::new();
-    for Goal { url, never_clash } in goals {
-        let (path, server) = (
-            url.path.clone(),
-            Url {
-                path: RemotePath::root(),
-                ..url
-            },
-        );
-        match groups.iter_mut().find(|(known, ..)| *known == server) {
-            Some((_, paths, _)) => paths.push(path),
-            None => groups.push((server, vec![path], never_clash)),
-        }
+/// What to do with taken names: nothing prompts without a person to answer.
+fn clash_of(typed: Option<ClashArg>, voice: Voice) -> OnClash {
+    match on_clash(typed, OnClash::Ask) {
+        OnClash::Ask if voice != Voice::Bars => OnClash::Fail,
+        other => other,
     }
-    groups
 }
 
-fn ls(args: &LsArgs) -> Result<ExitCode, Fault> {
+/// The files wanted of one server.
+struct Batch {
+    server: Url,
+    paths: Vec<RemotePath>,
+    taken: Taken,
+}
+
+/// Whether a taken name fails whatever was typed (classic's own three words).
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Fails,
+    AsTyped,
+}
+
+/// One engine a server: the goals in their order, those of one server together.
+fn by_server(goals: Vec<Goal>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    for Goal { url, never_clash } in goals {
+        let path = url.path.clone();
+        let server = Url {
+            path: RemotePath::root(),
+            ..url
+        };
+        let taken = if never_clash {
+            Taken::Fails
+        } else {
+            Taken::AsTyped
+        };
+        match batches.iter_mut().find(|known| known.server == server) {
+            Some(known) => known.paths.push(path),
+            None => batches.push(Batch {
+                server,
+                paths: vec![path],
+                taken,
+            }),
+        }
+    }
+    batches
+}
+
+fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     let url = crate::cli::url(&args.url, args.common.any_port)?;
     if !url.dialect.lists() {
-        return Err(Fault::failed(format!(
-            "{} has no way to list files",
-            url.dialect.label()
-        )));
+        let words = format!("{} has no way to list files", url.dialect.label());
+        return Err(Fault::failed(words).into());
     }
     let how = if args.json {
         Listing::Json
     } else {
         Listing::Text
     };
-    // `ls` lands nothing; the engine wants a folder all the same.
-    let landing = Landing::open(Path::new("."), Dotfiles::Hidden, Floor::Usual, Make::Best)
-        .map_err(|error| Fault::failed(format!("the current folder cannot be opened: {error}")))?;
-    let usual = LandingArgs {
-        dir: PathBuf::from("."),
-        on_clash: None,
-        hidden: false,
-        min_free: None,
-        parallel: 1,
-    };
-    let dial = dial(&url, &usual, &args.common, Arc::new(landing), OnClash::Fail);
+    let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut handle = net::start(Engine::Dial(dial));
         let (mut out, mut err) = (io::stdout(), io::stderr());
         let errand = errand::ls(&mut handle, url.path.clone(), how, &mut out, &mut err);
-        match until_interrupted(errand).await {
-            Some(Done::Well | Done::Unheard) => 0,
-            Some(Done::Badly) => 1,
-            None => INTERRUPTED,
+        tokio::select! {
+            done = errand => match done {
+                Done::Well | Done::Unheard => 0,
+                Done::Badly => 1,
+            },
+            () = signals.any() => INTERRUPTED,
         }
     });
     runtime.shutdown_timeout(LAST_MOMENT);
     Ok(ExitCode::from(code))
 }
 
-async fn until_interrupted<T>(work: impl Future<Output = T>) -> Option<T> {
-    let Ok(mut signals) = Signals::new() else {
-        return Some(work.await);
-    };
-    tokio::select! {
-        done = work => Some(done),
-        () = signals.any() => None,
-    }
-}
-
 fn dial(
     url: &Url,
-    args: &LandingArgs,
+    parallel: u8,
     common: &Common,
-    landing: Arc<Landing>,
+    landing: Option<Arc<Landing>>,
     on_clash: OnClash,
 ) -> Dial {
     Dial {
@@ -330,17 +329,17 @@ fn dial(
         patience: Patience::of(url.dialect),
         landing,
         on_clash,
-        parallel: usize::from(args.parallel),
+        parallel: usize::from(parallel),
         name: host_name(),
-        state: state_dir(common),
+        state: state_dir(common.state_dir.as_ref()),
     }
 }
 
-fn landing(args: &LandingArgs) -> Result<Arc<Landing>, Fault> {
+fn landing(args: &LandingArgs) -> anyhow::Result<Arc<Landing>> {
     let floor = args.min_free.map_or(Floor::Usual, Floor::Bytes);
     Landing::open(&args.dir, dotfiles(args.hidden), floor, Make::Best)
         .map(Arc::new)
-        .map_err(|error| Fault::failed(format!("cannot land in {}: {error}", args.dir.display())))
+        .with_context(|| format!("cannot land in {}", args.dir.display()))
 }
 
 fn on_clash(typed: Option<ClashArg>, usual: OnClash) -> OnClash {
@@ -360,15 +359,11 @@ const fn dotfiles(hidden: bool) -> Dotfiles {
     }
 }
 
-fn is_terminal() -> bool {
-    io::stdin().is_terminal() && io::stdout().is_terminal()
-}
-
-fn runtime() -> Result<Runtime, Fault> {
+fn runtime() -> anyhow::Result<Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Fault::failed(format!("cannot start: {error}")))
+        .context("cannot start")
 }
 
 fn busy(addr: &str, error: &io::Error) -> Fault {
@@ -402,25 +397,6 @@ fn limits(args: &ServeArgs) -> Limits {
     }
 }
 
-/// Raises the soft limit of descriptors to the hard one; what it is then.
-fn raise_descriptors() -> u64 {
-    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: maximum,
-        maximum,
-    };
-    let now = match setrlimit(Resource::Nofile, raised) {
-        Ok(()) => maximum,
-        Err(_) => current,
-    };
-    now.unwrap_or(1 << 20)
-}
-
-fn host_name() -> Box<str> {
-    let uname = rustix::system::uname();
-    uname.nodename().to_string_lossy().into()
-}
-
 fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
     let mut badges = vec!["READ-ONLY"];
     if args.hidden {
@@ -445,14 +421,4 @@ fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
 fn folder_name(dir: &Path) -> DisplayName {
     let whole = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     DisplayName::new(whole.as_os_str().as_encoded_bytes())
-}
-
-/// Where ferrydeck remembers things; `None` where there is no home.
-fn state_dir(common: &Common) -> Option<PathBuf> {
-    use etcetera::BaseStrategy as _;
-    if let Some(dir) = &common.state_dir {
-        return Some(dir.clone());
-    }
-    let base = etcetera::choose_base_strategy().ok()?;
-    Some(base.state_dir()?.join("ferrydeck"))
 }

@@ -71,4 +71,5 @@ pub mod model;
 pub mod net;
 pub mod rate;
 pub mod remote;
+pub mod system;
 pub mod ui;

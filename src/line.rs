@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::entity::{Direction, Outcome, Peer, RemotePath};
+use crate::entity::{Direction, DisplayName, Outcome, Peer, RemotePath};
 use crate::event::{Ended, Event, Fact, Job, JobState, Listening, Started, What};
 
 /// RFC 3339 in UTC, to the millisecond.
@@ -130,7 +130,8 @@ pub fn json(event: &Event) -> Option<String> {
 }
 
 /// The end of a queue's item as one JSON object, `transfer_ended`; `None` before its end.
-pub fn json_of_job(at: jiff::Timestamp, job: &Job) -> Option<String> {
+/// `started` is the transfer it began, if it came so far.
+pub fn json_of_job(at: jiff::Timestamp, job: &Job, started: Option<&Started>) -> Option<String> {
     let JobState::Ended {
         outcome,
         bytes,
@@ -153,10 +154,27 @@ pub fn json_of_job(at: jiff::Timestamp, job: &Job) -> Option<String> {
         cause,
         detail: detail.as_str().to_owned(),
         outcome: Some(outcome.label()),
-        ..Record::default()
+        ..started.map_or_else(Record::default, Record::started)
     }
     .path(Some(&job.path));
     serde_json::to_string(&record).ok()
+}
+
+/// JSON with every character escaped that a terminal must not see raw (`\\uXXXX`
+/// inside a string means the same).
+pub fn plain_json(json: &str) -> String {
+    let mut plain = String::with_capacity(json.len());
+    for ch in json.chars() {
+        if DisplayName::is_plain(ch) {
+            plain.push(ch);
+            continue;
+        }
+        for unit in ch.encode_utf16(&mut [0; 2]) {
+            // Writing to a String cannot fail.
+            let _ = write!(plain, "\\u{unit:04x}");
+        }
+    }
+    plain
 }
 
 /// Bytes in words, binary units, `1.50 MiB`.
@@ -419,6 +437,18 @@ mod tests {
         assert_eq!(
             json(&timeout()).unwrap_or_default(),
             r#"{"ts":"1970-01-01T00:00:00.000Z","event":"timeout","conn":38,"peer":"10.0.0.7:4711","dialect":"classic","phase":"request","bytes":3,"size":10,"cause":"request_timeout","detail":"request incomplete after 1.0 s (3 of 10 bytes)"}"#
+        );
+    }
+
+    #[test]
+    fn json_shows_no_terminal_what_it_must_not_see() {
+        let raw = serde_json::to_string("a\u{202e}\u{9b}\u{e0001}\u{1b}é").unwrap_or_default();
+        let plain = plain_json(&raw);
+        assert_eq!(plain, r#""a\u202e\u009b\udb40\udc01\u001bé""#);
+        let back: Result<String, _> = serde_json::from_str(&plain);
+        assert_eq!(
+            back.ok().as_deref(),
+            Some("a\u{202e}\u{9b}\u{e0001}\u{1b}é")
         );
     }
 

@@ -5,7 +5,7 @@
 //! comes in as a `Duration` since the program's start. What the user looks at
 //! (selection, sort, filter) is the screen's and not known here.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -473,22 +473,21 @@ impl Model {
         for birth in &snapshot.births {
             self.be_born(birth, now);
         }
+        let alive: HashSet<ConnId> = snapshot.births.iter().map(|birth| birth.conn).collect();
         let dead: Vec<ConnId> = self
             .connections
             .keys()
-            .filter(|id| snapshot.births.iter().all(|birth| birth.conn != **id))
+            .filter(|id| !alive.contains(id))
             .copied()
             .collect();
         for id in dead {
             self.bury(id, now, None);
         }
+        let running: HashSet<XferId> = snapshot.transfers.iter().map(|one| one.xfer).collect();
         for connection in self.connections.values_mut() {
-            if let Some(transfer) = &mut connection.transfer
+            if let Some(transfer) = &connection.transfer
                 && transfer.outcome.is_none()
-                && snapshot
-                    .transfers
-                    .iter()
-                    .all(|started| started.xfer != transfer.started.xfer)
+                && !running.contains(&transfer.started.xfer)
             {
                 connection.transfer = None;
             }

@@ -296,7 +296,7 @@ fn the_queue_keeps_its_order_and_its_sums() {
     assert_eq!((model.remote.running(), model.remote.queued()), (1, 1));
     assert!(model.is_busy());
 
-    model.apply(&event(What::Removed(JobId(3))), at(0));
+    model.apply(&event(What::Removed([JobId(3)].into())), at(0));
     assert_eq!(order(&model), [1, 2]);
     assert_eq!(model.remote.total(), (40, 200));
 }

@@ -3,7 +3,7 @@
 //! Called by the model alone; the same rules hold: no clock, no tokio, no
 //! ratatui, and no knowledge of what the user has selected or marked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -186,7 +186,7 @@ impl Remote {
             What::Link(link) => self.link = link.clone(),
             What::Listing(listing) => self.list(listing),
             What::Job(job) => self.put(job, now),
-            What::Removed(job) => self.remove(*job),
+            What::Removed(jobs) => self.remove(jobs),
             _ => {}
         }
     }
@@ -208,15 +208,14 @@ impl Remote {
             ));
             self.folder.edition += 1;
         }
+        let there: HashSet<JobId> = snapshot.jobs.iter().map(|job| job.job).collect();
         let gone: Vec<JobId> = self
             .order
             .iter()
-            .filter(|id| snapshot.jobs.iter().all(|job| job.job != **id))
+            .filter(|id| !there.contains(id))
             .copied()
             .collect();
-        for id in gone {
-            self.remove(id);
-        }
+        self.remove(&gone);
         for job in &snapshot.jobs {
             self.put(job, now);
         }
@@ -267,9 +266,12 @@ impl Remote {
         }
     }
 
-    fn remove(&mut self, job: JobId) {
-        self.items.remove(&job);
-        self.order.retain(|id| *id != job);
+    fn remove(&mut self, jobs: &[JobId]) {
+        for job in jobs {
+            self.items.remove(job);
+        }
+        let items = &self.items;
+        self.order.retain(|id| items.contains_key(id));
     }
 
     fn arrange(&mut self) {

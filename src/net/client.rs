@@ -26,7 +26,7 @@ use self::fetch::{Fetch, Finish, Kept};
 use self::memory::Memory;
 use crate::entity::{DisplayName, End, JobId, Outcome, RemotePath};
 use crate::event::{Clash, Command, Fact, Job, JobState, Scope, Started, Wanted, What};
-use crate::net::hub::Hub;
+use crate::net::hub::{Closing, Hub};
 use crate::net::store::landing::Landing;
 
 /// What to do with taken names before anybody is asked.
@@ -47,8 +47,8 @@ pub struct Dial {
     pub target: Target,
     /// How long it waits; the dialect's own unless a test says otherwise.
     pub patience: Patience,
-    /// Where downloads land.
-    pub landing: Arc<Landing>,
+    /// Where downloads land; `None` for a client that only looks.
+    pub landing: Option<Arc<Landing>>,
     /// What to do with taken names.
     pub on_clash: OnClash,
     /// Downloads at once.
@@ -61,6 +61,8 @@ pub struct Dial {
 
 /// Runs a client to its end. Must be called inside a runtime.
 pub async fn run(dial: Dial, hub: Arc<Hub>, mut commands: UnboundedReceiver<Command>) {
+    // However this ends, a panic included: readers hear that it has.
+    let _closing = Closing(Arc::clone(&hub));
     let (done, mut finished) = mpsc::unbounded_channel();
     let (ask, questions) = watch::channel(None);
     let tracker = TaskTracker::new();
@@ -79,7 +81,6 @@ pub async fn run(dial: Dial, hub: Arc<Hub>, mut commands: UnboundedReceiver<Comm
     queue.close();
     tracker.close();
     let _ = tokio::time::timeout(Duration::from_secs(2), tracker.wait()).await;
-    hub.close();
 }
 
 /// What a running download says to the queue.
@@ -228,7 +229,7 @@ impl Queue {
             },
         );
         self.order.push(job);
-        self.tell(job);
+        self.tell_at(job, self.order.len() - 1);
     }
 
     /// Starts what may start, in the order of the queue.
@@ -247,6 +248,10 @@ impl Queue {
         let Some(item) = self.items.get_mut(&job) else {
             return;
         };
+        let Some(landing) = self.dial.landing.clone() else {
+            item.end(Outcome::Failed, 0, "unsupported", "this client only looks");
+            return self.tell(job);
+        };
         let stop = CancellationToken::new();
         item.running = Some(Running {
             stop: stop.clone(),
@@ -264,7 +269,7 @@ impl Queue {
             target: self.dial.target.clone(),
             patience: self.dial.patience,
             client: self.dial.name.clone(),
-            landing: Arc::clone(&self.dial.landing),
+            landing,
             hub: Arc::clone(&self.hub),
             stop,
         };
@@ -326,7 +331,7 @@ impl Queue {
                     "{} exists already; nothing was touched",
                     DisplayName::from(item.target.as_str())
                 );
-                item.kept = None;
+                discard(item.kept.take());
                 item.end(Outcome::Failed, 0, "exists", &words);
             }
             Finish::Clash | Finish::Failed(_) if why == Some(Why::Cancel) => {
@@ -431,15 +436,19 @@ impl Queue {
 
     fn clear_ended(&mut self) {
         let items = &mut self.items;
-        let hub = &self.hub;
+        let mut cleared = Vec::new();
         self.order.retain(|job| {
             let ended = matches!(items.get(job), Some(item) if matches!(item.state, JobState::Ended { .. }));
             if ended {
-                items.remove(job);
-                hub.remove_job(*job);
+                discard(items.remove(job).and_then(|item| item.kept));
+                cleared.push(*job);
             }
             !ended
         });
+        if cleared.is_empty() {
+            return;
+        }
+        self.hub.remove_jobs(cleared);
         for at in 0..self.order.len() {
             self.tell_at(self.order[at], at);
         }
@@ -489,6 +498,13 @@ enum Shift {
     Down,
 }
 
+/// Lets go of what has arrived, off the loop: freeing gigabytes takes its time.
+fn discard(kept: Option<Kept>) {
+    if let Some(kept) = kept {
+        tokio::task::spawn_blocking(move || drop(kept));
+    }
+}
+
 impl Item {
     fn end(&mut self, outcome: Outcome, bytes: u64, cause: &'static str, detail: &str) {
         self.state = JobState::Ended {
@@ -503,7 +519,7 @@ impl Item {
 
     /// Ended by its user: what had arrived goes.
     fn give_up(&mut self, cause: &'static str, detail: &str) {
-        self.kept = None;
+        discard(self.kept.take());
         self.clash = None;
         self.end(Outcome::Cancelled, 0, cause, detail);
     }

@@ -96,7 +96,7 @@ impl Bench {
                 connect: DEADLINE,
                 gap: GAP,
             },
-            landing: Arc::new(landing),
+            landing: Some(Arc::new(landing)),
             on_clash,
             parallel,
             name: "bench".into(),

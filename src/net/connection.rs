@@ -180,6 +180,7 @@ impl Talk {
                 Err(over) => return over,
             };
             guard.dials().add_request();
+            guard.dials().set_phase(Phase::Request);
             tell_request(guard, &request);
             match self.answer(guard, codec, request).await {
                 Ok(After::Next) => {}
@@ -283,14 +284,20 @@ impl Talk {
                         ..Rights::default()
                     },
                 };
-                self.say(codec, &Reply::Welcome(welcome)).await
+                match self.say(guard, codec, &Reply::Welcome(welcome)).await? {
+                    After::Next => Ok(After::Next),
+                    After::Close => Err(no_common_version(guard)),
+                }
             }
-            Request::Ping { token } => self.say(codec, &Reply::Pong { token }).await,
+            Request::Ping { token } => self.say(guard, codec, &Reply::Pong { token }).await,
             Request::Stat { path } => {
                 let store = Arc::clone(&self.context.store);
                 let sought = path.clone();
                 match off_loop(move || store.stat(&sought)).await {
-                    Ok((entry, version)) => self.say(codec, &Reply::Stat { entry, version }).await,
+                    Ok((entry, version)) => {
+                        self.say(guard, codec, &Reply::Stat { entry, version })
+                            .await
+                    }
                     Err(denied) => self.refuse(guard, codec, path, denied).await,
                 }
             }
@@ -303,7 +310,14 @@ impl Talk {
         }
     }
 
-    async fn say(&mut self, codec: &mut dyn ServerCodec, reply: &Reply) -> Result<After, Over> {
+    async fn say(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        reply: &Reply,
+    ) -> Result<After, Over> {
+        // A peer that does not read its answers stands under the stall rule.
+        guard.dials().set_phase(Phase::Sending);
         let after = codec.encode(reply, &mut self.outlet.head);
         self.outlet.flush().await.map_err(broken)?;
         Ok(after)
@@ -322,7 +336,10 @@ impl Talk {
             detail: DisplayName::new(denied.detail.as_bytes()),
             ..guard.fact()
         }));
-        match self.say(codec, &Reply::Refused(denied.refusal)).await? {
+        match self
+            .say(guard, codec, &Reply::Refused(denied.refusal))
+            .await?
+        {
             After::Next => Ok(After::Next),
             After::Close => Err(Over::Refused(denied.cause)),
         }
@@ -349,7 +366,7 @@ impl Talk {
             match turn.await {
                 Ok((back, page)) => {
                     let more = page.more;
-                    let after = self.say(codec, &Reply::Page(page)).await?;
+                    let after = self.say(guard, codec, &Reply::Page(page)).await?;
                     if !more {
                         return Ok(after);
                     }
@@ -388,6 +405,7 @@ impl Talk {
         });
         self.last = Some(Arc::clone(xfer.started()));
         let sent = self.send(codec, &source, offset, &xfer).await;
+        self.last = None;
         settle(sent, xfer)
     }
 
@@ -643,7 +661,22 @@ fn finish(xfer: XferGuard, heard: Heard) {
     }
 }
 
+fn no_common_version(guard: &ConnGuard) -> Over {
+    let refusal = Refusal::Unsupported;
+    guard.hub().tell(What::Refused(Fact {
+        cause: refusal.label(),
+        detail: DisplayName::from("the client speaks no version that is spoken here"),
+        ..guard.fact()
+    }));
+    Over::Refused(refusal.label())
+}
+
 fn tell_request(guard: &ConnGuard, request: &Request) {
+    if matches!(request, Request::Ping { .. }) {
+        // A sign of life once a minute from every client is no news, and a flood
+        // of them must not push the news out.
+        return;
+    }
     let detail = match request {
         Request::Hello { name } => format!("from {name}"),
         Request::Get { offset, .. } if *offset > 0 => format!("from byte {offset}"),

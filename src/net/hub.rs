@@ -224,11 +224,13 @@ impl Hub {
         registry.send(What::Job(job));
     }
 
-    /// Client: an item left the queue.
-    pub fn remove_job(&self, job: JobId) {
+    /// Client: items left the queue.
+    pub fn remove_jobs(&self, jobs: Vec<JobId>) {
         let mut registry = self.lock();
-        registry.jobs.remove(&job);
-        registry.send(What::Removed(job));
+        for job in &jobs {
+            registry.jobs.remove(job);
+        }
+        registry.send(What::Removed(jobs.into()));
     }
 
     fn lock(&self) -> MutexGuard<'_, Registry> {
@@ -261,6 +263,17 @@ impl Registry {
             jobs: self.jobs.values().cloned().collect(),
             link: self.link.clone(),
         }
+    }
+}
+
+/// Ends the broadcast when it is dropped: readers hear that an engine is over,
+/// however it ended.
+#[derive(Debug)]
+pub struct Closing(pub Arc<Hub>);
+
+impl Drop for Closing {
+    fn drop(&mut self) {
+        self.0.close();
     }
 }
 

@@ -201,7 +201,7 @@ impl Outlet {
                     )?)
                 })
                 .await
-                .map_err(Broken::Socket)?;
+                .map_err(sendfile_broke)?;
             if sent == 0 {
                 return Err(Broken::Shrank);
             }
@@ -235,6 +235,14 @@ impl Outlet {
         self.head = head;
         self.head.clear();
         Ok(())
+    }
+}
+
+/// `sendfile` fails for both its ends; EIO and EINVAL are the file's.
+fn sendfile_broke(error: io::Error) -> Broken {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::IO | Errno::INVAL | Errno::OVERFLOW) => Broken::Disk(error),
+        _ => Broken::Socket(error),
     }
 }
 

@@ -15,7 +15,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout_at};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -23,7 +23,7 @@ use crate::entity::{ConnId, Dialect, DisplayName, End, Phase, Rule, Speak};
 use crate::event::{Command, Fact, Listening, What};
 use crate::meter::Dials;
 use crate::net::connection::{self, Context};
-use crate::net::hub::{Hub, Living, is_loopback};
+use crate::net::hub::{Closing, Hub, Living, is_loopback};
 use crate::net::pump::Way;
 use crate::net::store::Store;
 
@@ -33,6 +33,8 @@ const BACKLOG: i32 = 1_024;
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// How often a full house looks again for a place.
 const PLACE_CHECK: Duration = Duration::from_millis(100);
+/// How often a full house says so.
+const FULL_NOTE: Duration = Duration::from_secs(10);
 
 /// The clocks and caps of a server.
 #[derive(Clone, Debug)]
@@ -141,6 +143,8 @@ struct Engine {
     context: Arc<Context>,
     places: Arc<Semaphore>,
     tracker: TaskTracker,
+    /// The accepting tasks.
+    doors: TaskTracker,
     /// Cancelled when nothing more is accepted.
     closing: CancellationToken,
 }
@@ -156,10 +160,12 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
         }),
         places: Arc::new(Semaphore::new(serve.limits.max_connections)),
         tracker: TaskTracker::new(),
+        doors: TaskTracker::new(),
         closing: CancellationToken::new(),
         hub: Arc::clone(&hub),
     });
-    let doors = TaskTracker::new();
+    // However this ends, a panic included: readers hear that it has.
+    let _closing = Closing(Arc::clone(&hub));
     let mut open = Vec::new();
     for door in serve.doors {
         let listener = match TcpListener::from_std(door.listener) {
@@ -180,19 +186,17 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
     }
     // Every listener has been told before the first connection is.
     for (listener, speak) in open {
-        doors.spawn(accept(Arc::clone(&engine), listener, speak));
+        engine
+            .doors
+            .spawn(accept(Arc::clone(&engine), listener, speak));
     }
-    doors.close();
+    engine.doors.close();
     for (cause, words) in &serve.notes {
         hub.note(cause, words);
     }
     let sweeping = tokio::spawn(sweep(Arc::clone(&engine)));
     engine.obey(commands).await;
-    doors.wait().await;
     sweeping.abort();
-    engine.tracker.close();
-    engine.tracker.wait().await;
-    hub.close();
 }
 
 impl Engine {
@@ -223,6 +227,8 @@ impl Engine {
     /// Accepts nothing more, gives running transfers their grace, ends the rest.
     async fn leave(&self, grace: Duration, commands: &mut UnboundedReceiver<Command>) {
         self.closing.cancel();
+        // From here on nobody is born whom nobody would end.
+        self.doors.wait().await;
         let running = self.hub.transfers();
         self.hub.tell(What::Shutdown(Fact {
             seconds: Some(grace.as_secs_f64()),
@@ -269,12 +275,28 @@ impl Engine {
 
     /// A place for a newcomer: at once, or that of the oldest silent connection.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            return Some(place);
+        }
+        let mut said: Option<Instant> = None;
         loop {
+            let room = self.make_place();
+            if !room && said.is_none_or(|at| at.elapsed() >= FULL_NOTE) {
+                said = Some(Instant::now());
+                let most = self.context.limits.max_connections;
+                self.hub.note(
+                    "full",
+                    &format!(
+                        "all {most} places are taken and none is only waiting; a newcomer waits"
+                    ),
+                );
+            }
             let waiting = Arc::clone(&self.places).acquire_owned();
             tokio::select! {
-                place = waiting => return place.ok(),
-                () = sleep(PLACE_CHECK) => self.make_place(),
+                biased;
                 () = self.closing.cancelled() => return None,
+                place = waiting => return place.ok(),
+                () = sleep(PLACE_CHECK) => {}
             }
         }
     }
@@ -301,14 +323,14 @@ impl Engine {
         }
     }
 
-    /// With every place taken: the oldest connection that is only waiting goes.
-    fn make_place(&self) {
+    /// With every place taken: the oldest connection that is only waiting goes. False if there is none.
+    fn make_place(&self) -> bool {
         let living = self.hub.living();
         let waiting = living.iter().filter(|living| {
             let dials = &living.birth.dials;
             dials.verdict().is_none() && (is_unidentified(dials) || dials.phase() == Phase::Idle)
         });
-        displace_oldest(waiting);
+        displace_oldest(waiting)
     }
 
     fn adopt(
@@ -332,7 +354,7 @@ impl Engine {
 }
 
 /// Silent ones before those that have begun to speak; then the oldest.
-fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) {
+fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) -> bool {
     let oldest = candidates.min_by_key(|living| {
         let spoke = living.birth.dials.phase() != Phase::Opening;
         (spoke, living.birth.conn)
@@ -340,6 +362,7 @@ fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) {
     if let Some(living) = oldest {
         living.condemn(End::Displaced, None);
     }
+    oldest.is_some()
 }
 
 /// Whether it has yet to say a whole request.
@@ -359,15 +382,13 @@ async fn accept(engine: Arc<Engine>, listener: TcpListener, speak: Speak) {
         // All places taken is no reason to leave a newcomer in the queue while
         // others only sit there: accept, then ask the oldest waiting one to go.
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            biased;
             () = engine.closing.cancelled() => return,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
             Ok((socket, peer)) => {
                 back_off = BACK_OFF.0;
-                if engine.places.available_permits() == 0 {
-                    engine.make_place();
-                }
                 let Some(place) = engine.place().await else {
                     return;
                 };
@@ -382,7 +403,7 @@ async fn accept(engine: Arc<Engine>, listener: TcpListener, speak: Speak) {
                         .hub
                         .note("accept", &format!("cannot accept: {error}"));
                 }
-                sleep(back_off).await;
+                let _ = timeout(back_off, engine.closing.cancelled()).await;
                 back_off = (back_off * 2).min(BACK_OFF.1);
             }
         }
@@ -465,6 +486,13 @@ fn overdue(watch: &Watch, living: &Living, now: Instant, limits: &Limits) -> Opt
     let stood = now.saturating_duration_since(watch.since);
     let known = living.birth.dials.dialect();
     match watch.phase {
+        // Still two things it could become: the wait is absolute from accept.
+        Phase::Request
+            if known.is_none()
+                && now.saturating_duration_since(living.since) >= limits.first_byte =>
+        {
+            Some(Rule::FirstByte)
+        }
         // A listener of one dialect knows it at accept: the head's own limit runs.
         Phase::Opening if known.is_some_and(|dialect| !dialect.times_request()) => {
             (stood >= limits.head).then_some(Rule::Head)

@@ -237,6 +237,10 @@ impl Store {
             .map_err(|error| Denied::of_error(&error))?;
         let meta = file.metadata().map_err(|error| Denied::of_error(&error))?;
         let last = std::str::from_utf8(path.file_name()).unwrap_or_default();
+        if last.chars().any(char::is_control) {
+            // Not listed either: see `list`.
+            return Err(Denied::unseen("unlisted", "a name with control characters"));
+        }
         let entry = |kind, size| Entry {
             name: last.into(),
             kind,

@@ -48,18 +48,22 @@ impl Browse {
     pub async fn run(mut self) {
         let mut line: Option<Line> = None;
         loop {
-            let asked = tokio::select! {
-                asked = self.questions.changed() => asked.is_ok().then_some(()),
-                alive = keep_alive(&mut line) => {
+            let mut pinging = false;
+            tokio::select! {
+                asked = self.questions.changed() => if asked.is_err() {
+                    return;
+                },
+                alive = keep_alive(&mut line, &mut pinging) => {
                     if let Err(failure) = alive {
                         line = None;
                         self.lost(&failure);
                     }
                     continue;
                 }
-            };
-            if asked.is_none() {
-                return;
+            }
+            if pinging {
+                // Its answer is still due and would be taken for the next one.
+                line = None;
             }
             let question = self.questions.borrow_and_update().clone();
             if let Some(question) = question {
@@ -188,11 +192,13 @@ fn is_refusal(failure: &Failure) -> bool {
 }
 
 /// Pings an open line once in a while; waits for ever where there is none.
-async fn keep_alive(line: &mut Option<Line>) -> Result<(), Failure> {
+/// `pinging` is set while an answer is due.
+async fn keep_alive(line: &mut Option<Line>, pinging: &mut bool) -> Result<(), Failure> {
     let Some(line) = line else {
         return std::future::pending().await;
     };
     sleep(PING_EVERY).await;
+    *pinging = true;
     line.ask(&Request::Ping { token: 0 }).await?;
     match line.hear().await? {
         Answer::Pong { .. } => Ok(()),

@@ -19,6 +19,8 @@ use crate::net::wire::codec::{Answer, ClientCodec, Malformed, Refusal, Request, 
 
 /// Bytes read at once while heads are read.
 const READ: usize = 64 << 10;
+/// The longest an answer's head may take, from the first wait to its last byte.
+const ANSWER: Duration = Duration::from_secs(30);
 /// The longest wait for a name server.
 const LOOK_UP: Duration = Duration::from_secs(10);
 
@@ -154,8 +156,19 @@ impl Line {
         self.send(&out).await
     }
 
-    /// The next answer.
+    /// The next answer, whole within [`ANSWER`] however it drips.
     pub async fn hear(&mut self) -> Result<Answer, Failure> {
+        timeout(ANSWER.max(self.gap), self.hear_on())
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::new(
+                    "timeout",
+                    "the server's answer drips in and has no end",
+                ))
+            })
+    }
+
+    async fn hear_on(&mut self) -> Result<Answer, Failure> {
         loop {
             if let Some((used, answer)) = self.codec.decode(&self.input)? {
                 self.input.drain(..used);
@@ -193,6 +206,15 @@ impl Line {
             bytes = &bytes[sent..];
         }
         Ok(())
+    }
+}
+
+/// Whether the server is there: connects, greets where one greets, and leaves.
+pub async fn knock(target: &Target, patience: Patience, name: &str) -> Result<(), Failure> {
+    if target.dialect.lists() {
+        Line::open(target, patience, name).await.map(drop)
+    } else {
+        connect(target, patience).await.map(drop)
     }
 }
 

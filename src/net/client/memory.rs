@@ -4,7 +4,9 @@
 //! some typing, so its failures are silent; a damaged line is skipped.
 
 use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::dial::Target;
 use crate::entity::{Entry, Kind, RemotePath};
@@ -94,11 +96,27 @@ fn read(file: &Path) -> Vec<Entry> {
         .collect()
 }
 
+/// One write at a time in this process; the newest names win.
+static WRITING: Mutex<()> = Mutex::new(());
+
 /// Writes a sibling and renames it: a reader sees the old names or the new ones.
+/// Folder and file are the user's alone.
 fn write(file: &Path, names: &[Entry]) -> Option<()> {
-    std::fs::create_dir_all(file.parent()?).ok()?;
+    let _one = WRITING.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut folder = std::fs::DirBuilder::new();
+    folder
+        .recursive(true)
+        .mode(0o700)
+        .create(file.parent()?)
+        .ok()?;
     let fresh = file.with_extension(format!("{}.new", std::process::id()));
-    let mut out = std::fs::File::create(&fresh).ok()?;
+    let mut out = std::fs::OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&fresh)
+        .ok()?;
     for name in names {
         writeln!(out, "{}\t{}\t{}", name.size, name.mtime, name.name).ok()?;
     }

@@ -167,9 +167,7 @@ fn name_fault(name: &str) -> Option<&'static str> {
         "." | ".." => Some("a name of dots alone"),
         _ if name.len() > NAME_MAX => Some("a name of more than 255 bytes"),
         _ if name.contains('/') => Some("a name with a slash in it"),
-        _ if name.bytes().any(|byte| byte.is_ascii_control()) => {
-            Some("a name with a control character in it")
-        }
+        _ if name.chars().any(char::is_control) => Some("a name with a control character in it"),
         _ => None,
     }
 }
