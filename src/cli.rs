@@ -42,7 +42,7 @@ pub struct ServeArgs {
     /// The folder to serve
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// Where to listen; repeatable. DIALECT is auto (default), classic or deck; port 0 takes any free one [default: auto@127.0.0.1:18814]
+    /// Where to listen; repeatable. DIALECT is auto (default), classic or deck; port 0 takes any free one; the default is auto@127.0.0.1:18814
     #[arg(long, value_name = "[DIALECT@]ADDR:PORT", value_parser = parse_listen)]
     pub listen: Vec<Listen>,
     /// No screen: one line an event on stdout

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The floors, bottom up. A room may name itself and every room on a lower floor.
-const FLOORS: [&[&str]; 12] = [
+const FLOORS: [&[&str]; 13] = [
     &["entity"],
     &["meter"],
     &["event"],
@@ -26,6 +26,8 @@ const FLOORS: [&[&str]; 12] = [
     &["cli"],
     &["ui", "headless", "errand"],
     &["app"],
+    // Asked at the start, by who starts.
+    &["system"],
     &["launch"],
     &["main"],
 ];
@@ -47,7 +49,8 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 4] = [
+const NARROW: [(&str, &[&str]); 5] = [
+    ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
     (
         "net::store",
@@ -999,6 +1002,16 @@ const PLANTED: &[(&str, &str, &str)] = &[
     ("headless", "use crate::ui::view;", "crate::ui::view"),
     ("errand", "use crate::app::Exit;", "crate::app::Exit"),
     ("app", "use crate::launch;", "crate::launch"),
+    (
+        "app",
+        "use crate::system::Signals;",
+        "crate::system::Signals",
+    ),
+    (
+        "system",
+        "use crate::entity::Phase;",
+        "crate::entity::Phase",
+    ),
     ("launch", "fn f() { println!(\"x\"); }", "println"),
     ("launch", "fn f() { std::eprintln!(\"x\"); }", "eprintln"),
     ("line", "fn f() { dbg!(x); }", "dbg"),

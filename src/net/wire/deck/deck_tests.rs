@@ -185,6 +185,7 @@ fn a_name_is_listable_or_not() {
         assert!(listable(name), "{name:?}");
     }
     for name in [
+        "\u{85}",
         "",
         ".",
         "..",
