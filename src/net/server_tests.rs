@@ -174,6 +174,7 @@ fn word(what: &What) -> String {
         | What::Refused(fact)
         | What::Displaced(fact)
         | What::Kicked(fact)
+        | What::Note(fact)
         | What::Closed(fact) => format!("{label}={}", fact.cause),
         _ => label.to_owned(),
     }
@@ -853,71 +854,69 @@ impl Deck {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn deck_lists_stats_gets_and_pings_on_one_connection() {
-    for speak in [DECK, Speak::Auto] {
-        let mut bench = Bench::new(speak, Limits::default());
-        std::fs::create_dir(bench.dir.path().join("many")).unwrap();
-        for n in 0..2_500 {
-            bench.file(&format!("many/f{n:04}"), b"");
-        }
-        let mut deck = Deck::greet(bench.dial().await).await;
-        let list = Request::List {
-            path: RemotePath::from("many"),
-        };
-        let mut answer = deck.ask(&list).await;
-        let (mut sizes, mut names) = (Vec::new(), Vec::new());
-        loop {
-            let Answer::Page(page) = answer else {
-                panic!("{answer:?}");
-            };
-            sizes.push(page.entries.len());
-            names.extend(page.entries.into_iter().map(|entry| entry.name));
-            if !page.more {
-                break;
-            }
-            answer = deck.hear().await;
-        }
-        assert_eq!(sizes, [1_000, 1_000, 500]);
-        names.sort();
-        names.dedup();
-        assert_eq!(names.len(), 2_500);
-
-        let stat = Request::Stat {
-            path: RemotePath::from("a.txt"),
-        };
-        let Answer::Stat { entry, version } = deck.ask(&stat).await else {
-            panic!("no stat");
-        };
-        assert_eq!((&*entry.name, entry.size), ("a.txt", 3));
-        assert!(version.is_some());
-
-        for (offset, due) in [(0, "hi\n"), (2, "\n"), (3, "")] {
-            assert_eq!(deck.get("a.txt", offset).await, due.as_bytes());
-        }
-        let right = Request::Get {
-            path: RemotePath::from("a.txt"),
-            offset: 3,
-            version: version.clone(),
-        };
-        assert!(matches!(deck.ask(&right).await, Answer::Content(_)));
-        assert_eq!(deck.hear().await, Answer::End);
-        bench.file("a.txt", b"ho\n");
-        let refused = |refusal| Answer::Refused { refusal };
-        assert_eq!(deck.ask(&right).await, refused(Refusal::Changed));
-        assert_eq!(
-            deck.ask(&get("a.txt", 4)).await,
-            refused(Refusal::BadOffset)
-        );
-        assert_eq!(deck.ask(&get("none", 0)).await, refused(Refusal::NotFound));
-        assert_eq!(deck.ask(&get("many", 0)).await, refused(Refusal::NotFound));
-        assert_eq!(deck.ask(&get("../x", 0)).await, refused(Refusal::NotFound));
-        let token = u64::MAX;
-        assert_eq!(
-            deck.ask(&Request::Ping { token }).await,
-            Answer::Pong { token }
-        );
-        drop(deck);
-        assert_eq!(bench.closed().await.cause, "peer_closed");
+    let mut bench = Bench::new(DECK, Limits::default());
+    std::fs::create_dir(bench.dir.path().join("many")).unwrap();
+    for n in 0..2_500 {
+        bench.file(&format!("many/f{n:04}"), b"");
     }
+    let mut deck = Deck::greet(bench.dial().await).await;
+    let list = Request::List {
+        path: RemotePath::from("many"),
+    };
+    let mut answer = deck.ask(&list).await;
+    let (mut sizes, mut names) = (Vec::new(), Vec::new());
+    loop {
+        let Answer::Page(page) = answer else {
+            panic!("{answer:?}");
+        };
+        sizes.push(page.entries.len());
+        names.extend(page.entries.into_iter().map(|entry| entry.name));
+        if !page.more {
+            break;
+        }
+        answer = deck.hear().await;
+    }
+    assert_eq!(sizes, [1_000, 1_000, 500]);
+    names.sort();
+    names.dedup();
+    assert_eq!(names.len(), 2_500);
+
+    let stat = Request::Stat {
+        path: RemotePath::from("a.txt"),
+    };
+    let Answer::Stat { entry, version } = deck.ask(&stat).await else {
+        panic!("no stat");
+    };
+    assert_eq!((&*entry.name, entry.size), ("a.txt", 3));
+    assert!(version.is_some());
+
+    for (offset, due) in [(0, "hi\n"), (2, "\n"), (3, "")] {
+        assert_eq!(deck.get("a.txt", offset).await, due.as_bytes());
+    }
+    let right = Request::Get {
+        path: RemotePath::from("a.txt"),
+        offset: 3,
+        version: version.clone(),
+    };
+    assert!(matches!(deck.ask(&right).await, Answer::Content(_)));
+    assert_eq!(deck.hear().await, Answer::End);
+    bench.file("a.txt", b"ho\n");
+    let refused = |refusal| Answer::Refused { refusal };
+    assert_eq!(deck.ask(&right).await, refused(Refusal::Changed));
+    assert_eq!(
+        deck.ask(&get("a.txt", 4)).await,
+        refused(Refusal::BadOffset)
+    );
+    assert_eq!(deck.ask(&get("none", 0)).await, refused(Refusal::NotFound));
+    assert_eq!(deck.ask(&get("many", 0)).await, refused(Refusal::NotFound));
+    assert_eq!(deck.ask(&get("../x", 0)).await, refused(Refusal::NotFound));
+    let token = u64::MAX;
+    assert_eq!(
+        deck.ask(&Request::Ping { token }).await,
+        Answer::Pong { token }
+    );
+    drop(deck);
+    assert_eq!(bench.closed().await.cause, "peer_closed");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
