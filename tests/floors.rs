@@ -73,7 +73,14 @@ const STRANGERS: [(&str, &[&str], &[&str]); 12] = [
     (
         "",
         &["std::fs", "cap_std"],
-        &["net::store", "net::client::memory", "launch", "net::pump"],
+        // The kernel's own table is no disk: net::unsent.
+        &[
+            "net::store",
+            "net::client::memory",
+            "launch",
+            "net::pump",
+            "net::unsent",
+        ],
     ),
     ("net::pump", &["cap_std"], &[]),
     (
