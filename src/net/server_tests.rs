@@ -747,7 +747,7 @@ async fn a_file_that_grows_gives_what_was_announced() {
         // As many bytes as announced, and a note that there would be more now.
         let words = bench.words();
         assert!(
-            words.contains("note transfer_ended=complete_length"),
+            words.contains("note=grew transfer_ended=complete_length"),
             "{words}"
         );
     }
