@@ -24,7 +24,7 @@ use crate::entity::{DisplayName, RemotePath, Speak};
 use crate::errand::{self, Done, Listing, Voice};
 use crate::event::Command;
 use crate::headless;
-use crate::model::{About, Role};
+use crate::model::{About, Badge, Role};
 use crate::net::client::dial::{Patience, Target};
 use crate::net::client::{Dial, OnClash};
 use crate::net::fence::give_up_writing;
@@ -176,6 +176,10 @@ fn connect(args: &ConnectArgs) -> Result<ExitCode, Fault> {
         subject: DisplayName::from(url.to_string().as_str()),
         landing: folder_name(&args.landing.dir),
         badges: Vec::new(),
+        standing: match on_clash {
+            OnClash::Always(clash) => Some(clash),
+            OnClash::Ask | OnClash::Fail => None,
+        },
         max_connections: 0,
     };
     let runtime = runtime()?;
@@ -422,21 +426,22 @@ fn host_name() -> Box<str> {
 }
 
 fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
-    let mut badges = vec!["READ-ONLY"];
+    let mut badges = vec![Badge::READ_ONLY];
     if args.hidden {
-        badges.push("DOTFILES");
+        badges.push(Badge::DOTFILES);
     }
     let open = doors
         .iter()
         .any(|door| !door.addr().ip().to_canonical().is_loopback() && door.speak() != Speak::Auto);
     if open {
-        badges.push("PLAINTEXT, ANYBODY");
+        badges.push(Badge::PLAINTEXT);
     }
     About {
         role: Role::Serve,
         subject: folder_name(&args.dir),
         landing: DisplayName::default(),
         badges,
+        standing: None,
         max_connections: limits.max_connections,
     }
 }
