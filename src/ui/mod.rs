@@ -23,6 +23,7 @@ mod format;
 mod grid;
 mod header;
 mod line_input;
+mod marks;
 mod paint;
 mod popup;
 mod prompt;

@@ -211,7 +211,7 @@ impl Screen {
             }
             Role::Dial => {
                 let asks = self.asks_for_names(model);
-                self.files.refresh(&model.remote, asks);
+                self.files.refresh(&model.remote, asks, model.now);
                 let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
                 self.queue
                     .settle(jobs.len(), |row, job| jobs[row] == *job, |row| jobs[row]);
