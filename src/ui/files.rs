@@ -160,6 +160,16 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         left.push((format!("  {} loading", spinner(model)), theme.warn()));
     }
     let after = paint::title(buf, area, 1, &left);
+    let mut right = paint::apart(state(model, screen));
+    if after + paint::pieces_width(&right) + 4 > area.width {
+        right.truncate(right.len().saturating_sub(2));
+    }
+    paint::title_right(buf, area, after, &right);
+}
+
+/// Marks, filter and sort in words; the sort last.
+fn state(model: &Model, screen: &Screen) -> Vec<Piece> {
+    let (theme, folder, files) = (screen.theme, &model.remote.folder, &screen.files);
     let mut right: Vec<Piece> = Vec::new();
     let marked = files.marks.count() as u64;
     if marked > 0 {
@@ -180,11 +190,7 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     }
     let sort = format!("sort: {} {}", files.sort.name(), files.order.sign());
     right.push((sort, theme.dim()));
-    let mut right = paint::apart(right);
-    if after + paint::pieces_width(&right) + 4 > area.width {
-        right.truncate(right.len().saturating_sub(2));
-    }
-    paint::title_right(buf, area, after, &right);
+    right
 }
 
 /// Whether more of the folder is on its way.

@@ -104,7 +104,9 @@ mod tests {
         let mut marks = Marks::default();
         let listed = [entry("a", 1), entry("b", 2), entry("c", 4)];
         marks.look_at(&listed);
-        listed.iter().for_each(|entry| marks.add(entry));
+        for entry in &listed {
+            marks.add(entry);
+        }
         marks.add(&listed[0]);
         assert_eq!((marks.count(), marks.bytes()), (3, 7));
         assert!(marks.remove(&listed[1]) && !marks.remove(&listed[1]));

@@ -29,6 +29,7 @@ mod popup;
 mod prompt;
 mod queue;
 mod select;
+mod standing;
 mod table;
 mod throughput;
 mod transfers;

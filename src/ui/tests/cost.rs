@@ -48,7 +48,9 @@ fn ten_thousand_connections_are_drawn_in_a_few_milliseconds() {
 
 /// A client with so many files in view.
 fn folder_of(count: u64) -> World {
-    let names: Vec<String> = (0..count).map(|n| format!("Run-{}.dat", n ^ 85)).collect();
+    let names: Vec<String> = (0..count)
+        .map(|n| format!("Run-{}.dat", n ^ 0x55))
+        .collect();
     let entries: Vec<_> = names
         .iter()
         .map(|name| (name.as_str(), Kind::File, 1000))

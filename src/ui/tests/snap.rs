@@ -4,7 +4,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
 
 use crate::entity::{Dialect, DisplayName, Kind, Speak};
-use crate::event::{Fact, JobState, Link, Listening, ListingState, What};
+use crate::event::{Clash, Fact, JobState, Link, Listening, ListingState, What};
 use crate::model::Badge;
 
 use super::keys;
@@ -129,6 +129,7 @@ fn a_client_that_fetches() {
     check("client-filter", &world, "/iso", &SIZES[..1]);
     check("client-help", &world, "?", &SIZES[..2]);
     check("client-cancel", &world, "\tjjx", &SIZES[..1]);
+    check("client-details", &world, "\tjj\n", &SIZES);
 }
 
 #[test]
@@ -136,6 +137,9 @@ fn a_client_that_is_asked() {
     let mut world = world::fetching();
     world.job(9, "notes.txt", Some(12_288), JobState::Clash);
     check("client-clash", &world, "", &SIZES);
+    let mut world = world::fetching();
+    world.model.about.standing = Some(Clash::Overwrite);
+    check("client-standing", &world, "\tA", &SIZES);
 }
 
 #[test]
