@@ -60,6 +60,7 @@ fn world(role: Role, lives: usize) -> World {
         subject: DisplayName::from("/srv"),
         landing: DisplayName::default(),
         badges: Vec::new(),
+        standing: None,
         max_connections: 16,
     };
     let frames = Arc::new(AtomicUsize::new(0));

@@ -345,6 +345,8 @@ pub enum Command {
         /// For every later clash too.
         scope: Scope,
     },
+    /// Client: what to do with every later taken name; `None` asks again.
+    Standing(Option<Clash>),
 }
 
 /// How far an answer goes.

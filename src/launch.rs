@@ -24,7 +24,7 @@ use crate::entity::{DisplayName, RemotePath, Speak};
 use crate::errand::{self, Done, Listing, Voice};
 use crate::event::Command;
 use crate::headless;
-use crate::model::{About, Role};
+use crate::model::{About, Badge, Role};
 use crate::net::client::dial::{Patience, Target, knock};
 use crate::net::client::{Dial, OnClash};
 use crate::net::fence::give_up_writing;
@@ -55,6 +55,25 @@ pub fn run(cli: Cli) -> ExitCode {
         let _ = writeln!(io::stderr(), "ferrydeck: {words}");
         ExitCode::from(code)
     })
+}
+
+/// Answers what clap could not read: help and version as they are, an error in one line.
+pub fn misread(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
+    }
+    let rendered = error.render().to_string();
+    let told = rendered.trim_start_matches("error: ");
+    // The first paragraph is the fault; what follows is usage and hints.
+    let fault: Vec<&str> = told
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.is_empty())
+        .collect();
+    let words = DisplayName::from(fault.join(" ").as_str());
+    let _ = writeln!(io::stderr(), "ferrydeck: {words}; --help tells more");
+    ExitCode::from(2)
 }
 
 fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
@@ -163,6 +182,10 @@ fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
         subject: DisplayName::from(url.to_string().as_str()),
         landing: folder_name(&args.landing.dir),
         badges: Vec::new(),
+        standing: match on_clash {
+            OnClash::Always(clash) => Some(clash),
+            OnClash::Ask | OnClash::Fail => None,
+        },
         max_connections: 0,
     };
     let runtime = runtime()?;
@@ -398,21 +421,22 @@ fn limits(args: &ServeArgs) -> Limits {
 }
 
 fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
-    let mut badges = vec!["READ-ONLY"];
+    let mut badges = vec![Badge::READ_ONLY];
     if args.hidden {
-        badges.push("DOTFILES");
+        badges.push(Badge::DOTFILES);
     }
     let open = doors
         .iter()
         .any(|door| !door.addr().ip().to_canonical().is_loopback() && door.speak() != Speak::Auto);
     if open {
-        badges.push("PLAINTEXT, ANYBODY");
+        badges.push(Badge::PLAINTEXT);
     }
     About {
         role: Role::Serve,
         subject: folder_name(&args.dir),
         landing: DisplayName::default(),
         badges,
+        standing: None,
         max_connections: limits.max_connections,
     }
 }

@@ -5,5 +5,8 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
-    ferrydeck::launch::run(ferrydeck::cli::Cli::parse())
+    match ferrydeck::cli::Cli::try_parse() {
+        Ok(cli) => ferrydeck::launch::run(cli),
+        Err(error) => ferrydeck::launch::misread(&error),
+    }
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::entity::{ConnId, Dialect, Direction, DisplayName, End, Outcome, Peer, Phase, XferId};
-use crate::event::{Birth, Ended, Event, Fact, Listening, Snapshot, Started, What};
-use crate::line::{self, Line};
+use crate::event::{Birth, Clash, Ended, Event, Fact, Listening, Snapshot, Started, What};
+use crate::line::{self, Line, Weight};
 use crate::meter::Totals;
 use crate::rate::{History, Rate};
 use crate::remote::Remote;
@@ -43,10 +43,34 @@ pub struct About {
     pub subject: DisplayName,
     /// Client: the folder downloads land in.
     pub landing: DisplayName,
-    /// Words for badges: `READ-ONLY`, `HIDDEN FILES`.
-    pub badges: Vec<&'static str>,
+    /// What the first line always says: rights and warnings.
+    pub badges: Vec<Badge>,
+    /// Client: what was told beforehand to do with every taken name; `None` asks.
+    pub standing: Option<Clash>,
     /// Server: connections at the most.
     pub max_connections: usize,
+}
+
+/// A word or two that are always on the screen, and how loud they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Badge {
+    /// The words, in capitals.
+    pub words: &'static str,
+    /// Plain is how things are; worse wants to be seen.
+    pub weight: Weight,
+}
+
+impl Badge {
+    /// Nobody can change what is served.
+    pub const READ_ONLY: Self = Self::new("READ-ONLY", Weight::Plain);
+    /// Names with a leading dot are served too.
+    pub const DOTFILES: Self = Self::new("DOTFILES", Weight::Warn);
+    /// A listener takes anybody, and anybody on the way can read along.
+    pub const PLAINTEXT: Self = Self::new("PLAINTEXT, ANYBODY", Weight::Bad);
+
+    const fn new(words: &'static str, weight: Weight) -> Self {
+        Self { words, weight }
+    }
 }
 
 /// All there is to know at one moment.

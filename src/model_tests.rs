@@ -11,6 +11,7 @@ fn about(role: Role) -> About {
         subject: DisplayName::from("/srv"),
         landing: DisplayName::default(),
         badges: Vec::new(),
+        standing: None,
         max_connections: 16,
     }
 }

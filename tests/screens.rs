@@ -261,7 +261,7 @@ fn a_server_that_cannot_list_is_asked_by_name_and_remembered() {
     let port = free_port();
     let _server = serve(&world, (100, 30), port);
     let mut client = connect(&world, (100, 30), &format!("classic://127.0.0.1:{port}"));
-    client.until("a question for a name", |screen| screen.contains("name"));
+    client.shows("name to fetch");
     client.keys("a.txt\r");
     client.shows("complete (length)");
     assert_eq!(std::fs::read(world.0.join("dl/a.txt")).unwrap(), b"hello");

@@ -194,6 +194,7 @@ impl Queue {
             Command::MoveDown(job) => self.shift(job, Shift::Down),
             Command::ClearEnded => self.clear_ended(),
             Command::Answer { job, clash, scope } => self.answer(job, clash, scope),
+            Command::Standing(clash) => self.standing = clash,
             // A server's, or handled by the loop.
             Command::Kick(_) | Command::Leave { .. } | Command::Abort => {}
         }

@@ -299,7 +299,7 @@ impl Talk {
             if let Ok(read) = timeout(LOOK, look).await {
                 return read;
             }
-            let now = unsent(&self.socket);
+            let now = unsent(&self.socket).await;
             if now != left {
                 guard.dials().stir();
             }

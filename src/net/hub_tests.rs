@@ -14,6 +14,7 @@ fn model() -> Model {
         subject: DisplayName::from("/srv"),
         landing: DisplayName::default(),
         badges: Vec::new(),
+        standing: None,
         max_connections: 16,
     })
 }

@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
+use tokio::task::spawn_blocking;
 
 /// How old the table may be.
 const FRESH: Duration = Duration::from_millis(500);
@@ -25,13 +26,17 @@ struct Table {
 
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
 
-/// Bytes written and not acknowledged; `None` if it cannot be told. Reads a file
-/// of the kernel now and then: call it off the loop where there are many connections.
-pub fn unsent(socket: &TcpStream) -> Option<u64> {
+/// Bytes written and not acknowledged; `None` if it cannot be told.
+pub async fn unsent(socket: &TcpStream) -> Option<u64> {
     let ends = (
         plain(socket.local_addr().ok()?),
         plain(socket.peer_addr().ok()?),
     );
+    // The table grows with every socket of the host: read it off the loop.
+    spawn_blocking(move || look_up(ends)).await.ok()?
+}
+
+fn look_up(ends: Ends) -> Option<u64> {
     let mut table = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
     let stale = table
         .as_ref()

@@ -5,12 +5,16 @@
 
 use ratatui::style::Style;
 
-use crate::model::{Connection, Entered, Model, Transfer};
+use crate::entity::Outcome;
+use crate::event::JobState;
+use crate::model::{self, Connection, Entered, Model, Transfer};
+use crate::remote::Item;
 
 use super::fields;
 use super::format;
 use super::paint;
 use super::screen::Screen;
+use super::theme::Theme;
 
 /// A line of the popup: label, words, how the words look.
 pub(super) type Detail = (&'static str, String, Style);
@@ -128,12 +132,91 @@ fn about_transfer(
         let eta = eta.map_or_else(|| "cannot be said".to_owned(), format::clock_words);
         out.push(("eta", eta, text));
     }
-    let average = format!(
-        "{} since it began",
-        format::rate_words(transfer.average(until))
-    );
+    let average = since_it_began(transfer.average(until));
     out.push(("average", average, text));
     out
+}
+
+/// All about a download, wrapped to `room` columns of words.
+pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Vec<Detail> {
+    let theme = screen.theme;
+    let text = theme.text();
+    let mut out = Vec::new();
+    wrapped(
+        &mut out,
+        "path",
+        item.job.path.shown().as_str(),
+        room,
+        theme.strong(),
+    );
+    let target = item.job.target.as_str();
+    wrapped(&mut out, "local name", target, room, text);
+    wrapped(&mut out, "into", model.about.landing.as_str(), room, text);
+    let (state, style) = state(item, theme);
+    wrapped(&mut out, "state", &state, room, style);
+    if let JobState::Ended { cause, detail, .. } = &item.job.state {
+        if !detail.as_str().is_empty() {
+            wrapped(&mut out, "why", detail.as_str(), room, style);
+        }
+        if !cause.is_empty() {
+            out.push(("cause", cause.replace('_', " "), text));
+        }
+    }
+    out.push(("", String::new(), text));
+    let size = item.size().map_or_else(|| "not known".to_owned(), bytes);
+    out.push(("size", size, text));
+    let percent = format::percent(model::ratio(item.done, item.size()));
+    let done = format!("{}  {}", bytes(item.done), percent.trim());
+    out.push(("done", done, text));
+    match &item.job.state {
+        JobState::Running { started } => {
+            if started.offset > 0 {
+                out.push(("resumed at", bytes(started.offset), text));
+            }
+            let rate = item.rate.per_second();
+            let window = format!("{} over the last 3 s", format::rate_words(rate));
+            out.push(("rate", window, theme.strong()));
+            out.push(("average", since_it_began(item.average(model.now)), text));
+            let eta = model::eta(item.done, item.size(), rate);
+            let eta = eta.map_or_else(|| "cannot be said".to_owned(), format::clock_words);
+            out.push(("eta", eta, text));
+        }
+        JobState::Ended { bytes, took, .. } if *bytes > 0 => {
+            let seconds = took.as_secs_f64();
+            if seconds > 0.0 {
+                let average = since_it_began(*bytes as f64 / seconds);
+                out.push(("average", average, theme.strong()));
+            }
+            out.push(("took", format::clock_words(*took), text));
+        }
+        _ => {}
+    }
+    out
+}
+
+/// A download's state in words, and how they look.
+fn state(item: &Item, theme: Theme) -> (String, Style) {
+    let (words, style) = match &item.job.state {
+        JobState::Queued => ("waits for its turn", theme.text()),
+        JobState::Asking => ("the server is being asked", theme.text()),
+        JobState::Running { .. } if item.job.resumes => ("running", theme.text()),
+        JobState::Running { .. } => ("running; a pause would begin it again", theme.text()),
+        JobState::Paused { .. } => ("paused", theme.warn()),
+        JobState::Clash => ("waits for an answer: the local name is taken", theme.warn()),
+        JobState::Ended { outcome, .. } => {
+            let style = match outcome {
+                _ if outcome.went_well() => theme.good(),
+                Outcome::Cancelled => theme.dim(),
+                _ => theme.bad(),
+            };
+            (outcome.words(), style)
+        }
+    };
+    (words.to_owned(), style)
+}
+
+fn since_it_began(rate: f64) -> String {
+    format!("{} since it began", format::rate_words(rate))
 }
 
 /// All of an event's line, wrapped to `room` columns of words.

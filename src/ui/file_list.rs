@@ -4,7 +4,8 @@
 //! model's. Listings come in pages and folders come late, so a wish (land on
 //! the folder one came from) waits until its row is there. Draws nothing.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::time::Duration;
 
 use crossterm::event::Event;
 
@@ -15,7 +16,11 @@ use crate::remote::{Folder, Remote};
 use super::fields::Order;
 use super::file_sort::{FileSort, sort};
 use super::line_input::LineInput;
+use super::marks::Marks;
 use super::select::{Cursor, Step};
+
+/// While pages stream in, the rows are put in order no more often than this.
+const RESORT: Duration = Duration::from_millis(300);
 
 /// All the order of rows hangs on.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,13 +50,17 @@ pub(super) struct FileList {
     pub rows: Vec<usize>,
     /// The folder asked for and not there yet, and the request there was before.
     pub opening: Option<(RemotePath, u64)>,
-    marks: HashSet<Box<str>>,
+    pub marks: Marks,
     anchor: Option<Box<str>>,
     path: RemotePath,
     request: u64,
     wish: Option<Box<str>>,
     left_at: HashMap<RemotePath, Box<str>>,
     stamp: Option<Stamp>,
+    /// How many entries have been asked whether they become rows.
+    placed: usize,
+    /// When the rows were last put in order.
+    arranged: Duration,
 }
 
 impl Default for FileList {
@@ -67,20 +76,22 @@ impl Default for FileList {
             asks: false,
             rows: Vec::new(),
             opening: None,
-            marks: HashSet::new(),
+            marks: Marks::default(),
             anchor: None,
             path: RemotePath::root(),
             request: 0,
             wish: None,
             left_at: HashMap::new(),
             stamp: None,
+            placed: 0,
+            arranged: Duration::ZERO,
         }
     }
 }
 
 impl FileList {
     /// Follows the model: a new folder, a new page, a new order.
-    pub(super) fn refresh(&mut self, remote: &Remote, asks: bool) {
+    pub(super) fn refresh(&mut self, remote: &Remote, asks: bool, now: Duration) {
         let folder = &remote.folder;
         self.asks = asks;
         if let Some((_, before)) = &self.opening
@@ -90,11 +101,13 @@ impl FileList {
         }
         if folder.request != self.request {
             self.request = folder.request;
+            self.marks.forget_sizes();
             if folder.path != self.path {
                 self.enter(&folder.path);
             }
         }
-        self.arrange(folder);
+        self.marks.look_at(&folder.entries);
+        self.arrange(folder, now);
         self.grant_wish(folder);
         let rows = &self.rows;
         let name = |row: usize| &folder.entries[rows[row]].name;
@@ -122,7 +135,9 @@ impl FileList {
         if folder.path != self.path || self.opening.is_some() {
             return;
         }
-        if folder.entries.iter().any(|entry| entry.name == *wish) {
+        // Among the rows: what has arrived may not have its place yet.
+        let is_there = |&at: &usize| folder.entries[at].name == *wish;
+        if self.rows.iter().any(is_there) {
             self.cursor.seek(wish.clone());
             self.wish = None;
         } else if !matches!(folder.state, ListingState::More) {
@@ -130,7 +145,7 @@ impl FileList {
         }
     }
 
-    fn arrange(&mut self, folder: &Folder) {
+    fn arrange(&mut self, folder: &Folder, now: Duration) {
         let filter = if self.asks && !self.picking {
             self.prompt.text()
         } else {
@@ -143,21 +158,38 @@ impl FileList {
             order: self.order,
             filter: filter.to_lowercase(),
         };
-        if self.stamp.as_ref() == Some(&stamp) {
-            return;
-        }
+        let only_grew = match &self.stamp {
+            Some(old) if *old == stamp => return,
+            Some(old) => {
+                *old == Stamp {
+                    edition: old.edition,
+                    ..stamp.clone()
+                }
+            }
+            None => false,
+        };
         if self.picking && self.asks {
             // What one picks from must not narrow under the cursor.
-            self.stamp = Some(stamp);
+            self.rows.retain(|&at| at < folder.entries.len());
             return;
         }
-        let mut rows: Vec<usize> = (0..folder.entries.len())
-            .filter(|&at| matches(&folder.entries[at].name, &stamp.filter))
-            .collect();
-        if !self.asks {
-            sort(&mut rows, &folder.entries, self.sort, self.order);
+        let streaming = matches!(folder.state, ListingState::More) && !self.rows.is_empty();
+        if only_grew && streaming && now.saturating_sub(self.arranged) < RESORT {
+            return;
         }
-        self.rows = rows;
+        if !only_grew {
+            self.rows.clear();
+            self.placed = 0;
+        }
+        let new = self.placed..folder.entries.len();
+        let wanted = &stamp.filter;
+        self.rows
+            .extend(new.filter(|&at| matches(&folder.entries[at].name, wanted)));
+        self.placed = folder.entries.len();
+        if !self.asks {
+            sort(&mut self.rows, &folder.entries, self.sort, self.order);
+        }
+        self.arranged = now;
         self.stamp = Some(stamp);
     }
 
@@ -220,9 +252,9 @@ impl FileList {
             return;
         }
         if let Some(entry) = self.chosen(&remote.folder)
-            && !self.marks.remove(&entry.name)
+            && !self.marks.remove(entry)
         {
-            self.marks.insert(entry.name.clone());
+            self.marks.add(entry);
         }
         self.step(Step::Down, remote);
     }
@@ -230,19 +262,17 @@ impl FileList {
     /// Marks all files in view; if they are all marked, none.
     pub(super) fn mark_all(&mut self, folder: &Folder) {
         self.anchor = None;
-        let files: Vec<Box<str>> = self
+        let files = self
             .rows
             .iter()
             .filter_map(|&at| folder.entries.get(at))
-            .filter(|entry| entry.kind == Kind::File)
-            .map(|entry| entry.name.clone())
-            .collect();
-        if files.iter().all(|name| self.marks.contains(name)) {
-            for name in &files {
-                self.marks.remove(name);
+            .filter(|entry| entry.kind == Kind::File);
+        if files.clone().all(|entry| self.marks.holds(entry)) {
+            for entry in files {
+                self.marks.remove(entry);
             }
         } else {
-            self.marks.extend(files);
+            files.for_each(|entry| self.marks.add(entry));
         }
     }
 
@@ -256,12 +286,11 @@ impl FileList {
     }
 
     fn end_range(&mut self, folder: &Folder) {
-        let names: Vec<Box<str>> = self
-            .span(folder)
-            .filter_map(|row| self.entry(folder, row))
-            .map(|entry| entry.name.clone())
-            .collect();
-        self.marks.extend(names);
+        for row in self.span(folder) {
+            if let Some(entry) = self.rows.get(row).and_then(|&at| folder.entries.get(at)) {
+                self.marks.add(entry);
+            }
+        }
         self.anchor = None;
     }
 
@@ -279,15 +308,12 @@ impl FileList {
         })
     }
 
-    /// Whether an entry is marked.
-    pub(super) fn is_marked(&self, entry: &Entry) -> bool {
-        self.marks.contains(&entry.name)
-    }
-
     /// The marked entries, in the folder's order of view; those a filter hides among them.
+    ///
+    /// It sorts them: for a key, not for a frame.
     pub(super) fn marked<'m>(&self, folder: &'m Folder) -> Vec<&'m Entry> {
         let mut rows: Vec<usize> = (0..folder.entries.len())
-            .filter(|&at| self.is_marked(&folder.entries[at]))
+            .filter(|&at| self.marks.holds(&folder.entries[at]))
             .collect();
         sort(&mut rows, &folder.entries, self.sort, self.order);
         rows.into_iter().map(|at| &folder.entries[at]).collect()

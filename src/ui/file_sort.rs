@@ -49,7 +49,8 @@ pub(super) fn sort(rows: &mut [usize], entries: &[Entry], by: FileSort, order: O
             (entry.kind, number, entry.name.to_lowercase(), at)
         })
         .collect();
-    keyed.sort_unstable_by(|a, b| {
+    // Not the unstable one: what is in order already, and only got a tail, it merges.
+    keyed.sort_by(|a, b| {
         let numbers = match order {
             Order::Rising => a.1.cmp(&b.1),
             Order::Falling => b.1.cmp(&a.1),

@@ -88,7 +88,7 @@ pub(super) fn draw(
     for (n, row) in (0..body.height).zip(window) {
         if let Some(entry) = screen.files.entry(folder, row) {
             let chosen = row == screen.files.cursor.index();
-            let marked = screen.files.is_marked(entry) || span.contains(&row);
+            let marked = screen.files.marks.holds(entry) || span.contains(&row);
             let line = paint::row(body, n);
             draw_entry(
                 buf,
@@ -133,7 +133,10 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         ("remote ".to_owned(), theme.dim()),
         (format::cut_name(&path, room), theme.strong()),
     ];
-    if folder.request > 0 {
+    let whole = matches!(folder.state, ListingState::Whole)
+        && !matches!(model.remote.link, Link::Lost { .. });
+    // An empty folder counts 0 only when that is known.
+    if !folder.entries.is_empty() || (folder.request > 0 && whole) {
         left.push((
             format!(" ({})", format::count(folder.entries.len() as u64)),
             theme.text(),
@@ -157,11 +160,21 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         left.push((format!("  {} loading", spinner(model)), theme.warn()));
     }
     let after = paint::title(buf, area, 1, &left);
+    let mut right = paint::apart(state(model, screen));
+    if after + paint::pieces_width(&right) + 4 > area.width {
+        right.truncate(right.len().saturating_sub(2));
+    }
+    paint::title_right(buf, area, after, &right);
+}
+
+/// Marks, filter and sort in words; the sort last.
+fn state(model: &Model, screen: &Screen) -> Vec<Piece> {
+    let (theme, folder, files) = (screen.theme, &model.remote.folder, &screen.files);
     let mut right: Vec<Piece> = Vec::new();
-    let marked = files.marked(folder);
-    if !marked.is_empty() {
-        let size: u64 = marked.iter().map(|entry| entry.size).sum();
-        let words = format!("● {} marked, {}", marked.len(), format::size_words(size));
+    let marked = files.marks.count() as u64;
+    if marked > 0 {
+        let size = format::size_words(files.marks.bytes());
+        let words = format!("● {} marked, {size}", format::count(marked));
         right.push((words, theme.mark()));
     } else if files.is_ranging() {
         right.push(("range: v ends it".to_owned(), theme.mark()));
@@ -177,11 +190,7 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     }
     let sort = format!("sort: {} {}", files.sort.name(), files.order.sign());
     right.push((sort, theme.dim()));
-    let mut right = paint::apart(right);
-    if after + paint::pieces_width(&right) + 4 > area.width {
-        right.truncate(right.len().saturating_sub(2));
-    }
-    paint::title_right(buf, area, after, &right);
+    right
 }
 
 /// Whether more of the folder is on its way.

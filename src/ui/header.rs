@@ -1,14 +1,16 @@
 //! The first line and the last: what this is and how it stands; the keys.
 //!
-//! What does not fit is left out whole, the least important first; nothing is
-//! cut in the middle of a word. Reads the model, writes two lines.
+//! What does not fit is left out whole, the least important first; only the
+//! subject is cut, in its middle. Badges are always there. Reads the model,
+//! writes two lines.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use crate::entity::Direction;
 use crate::event::{JobState, Link};
-use crate::model::{Model, Role};
+use crate::line::Weight;
+use crate::model::{Badge, Model, Role};
 
 use super::format;
 use super::keys::{self, Binding, Place};
@@ -25,46 +27,116 @@ pub(super) fn spinner(model: &Model) -> &'static str {
     SPINNER[usize::try_from(step).unwrap_or(0)]
 }
 
+/// The least columns a long subject is cut to before a listener is hidden.
+const LEAST_SUBJECT: u16 = 12;
+/// The most columns a subject gets.
+const MOST_SUBJECT: u16 = 60;
+
 /// Draws the first line.
+///
+/// What must be seen has its place first: the name, the alarms, the badges.
+/// What is left goes to the subject and the listeners; the subject is cut in
+/// its middle before a listener is hidden.
 pub(super) fn draw(buf: &mut Buffer, line: Rect, model: &Model, screen: &mut Screen) {
     let theme = screen.theme;
+    let mut groups: Vec<Vec<Piece>> = vec![vec![(" ferrydeck  ".to_owned(), theme.brand())]];
+    let alarms = alarms(model, screen, line.width);
+    groups.extend(alarms.into_iter().map(|alarm| vec![alarm, gap()]));
+    if matches!(model.remote.link, Link::Lost { .. }) {
+        // Of all that could be said now this matters most.
+        groups.push(vec![("✗ link lost".to_owned(), theme.bad()), gap()]);
+    }
+    let badges = badges(model, screen);
+    let must = paint::pieces_width(&groups.concat()) + paint::pieces_width(&badges.concat());
     let right = match screen.role {
         Role::Serve => vec![(format!("up {} ", format::uptime(model.now)), theme.dim())],
         Role::Dial => client_right(model, screen, line.width),
     };
-    let right_width = paint::pieces_width(&right);
-    let alarms = alarms(model, screen, line.width);
-    let brand = vec![(" ferrydeck  ".to_owned(), theme.brand())];
-    let mut groups: Vec<Vec<Piece>> = vec![brand];
-    groups.extend(alarms.into_iter().map(|badge| vec![badge, gap()]));
-    let lost = matches!(model.remote.link, Link::Lost { .. });
-    if lost {
-        // Of all that could be said now this matters most.
-        groups.push(vec![("✗ link lost".to_owned(), theme.bad()), gap()]);
-    }
-    let told = paint::pieces_width(&groups.concat()) + right_width;
-    let rest = match screen.role {
-        Role::Serve => listeners(model, screen),
-        Role::Dial => vec![link(model, screen)],
-    };
-    // The first of the rest is worth more than a long subject's middle.
-    let first = rest.first().map_or(0, |group| paint::pieces_width(group));
-    let room = line.width.saturating_sub(told + first).max(24);
-    groups.push(subject(model, screen, room));
-    groups.extend(rest);
-    let badges = model.about.badges.iter();
-    groups.extend(badges.map(|badge| vec![((*badge).to_owned(), theme.badge()), gap()]));
+    let (middle, right) = middle(model, screen, line.width.saturating_sub(must), right);
+    groups.extend(middle);
+    groups.extend(badges);
     let mut x = 0;
     for group in groups {
         let wants = paint::pieces_width(&group);
-        if x + wants + right_width <= line.width {
+        if x + wants <= line.width {
             x += paint::pieces(buf, paint::part(line, x, wants), &group);
         }
     }
-    if right_width <= line.width {
-        let place = paint::part(line, line.width - right_width, right_width);
-        paint::pieces(buf, place, &right);
+    let wants = paint::pieces_width(&right);
+    if x + wants <= line.width {
+        paint::pieces(buf, paint::part(line, line.width - wants, wants), &right);
     }
+}
+
+/// Subject and listeners (client: link) in `room` columns, and of the right end what still fits.
+///
+/// A first listener is worth more than the uptime, and the uptime more than a second one.
+fn middle(
+    model: &Model,
+    screen: &Screen,
+    room: u16,
+    right: Vec<Piece>,
+) -> (Vec<Vec<Piece>>, Vec<Piece>) {
+    let all = match screen.role {
+        Role::Serve => listeners(model, screen),
+        Role::Dial => vec![link(model, screen)],
+    };
+    let first = usize::from(!all.is_empty());
+    let mut plans: Vec<(usize, &[Piece])> = (first..=all.len())
+        .rev()
+        .map(|shown| (shown, &right[..]))
+        .collect();
+    match screen.role {
+        Role::Serve => plans.extend([(first, &[][..]), (0, &right[..]), (0, &[][..])]),
+        // What a client's right end says is said nowhere else.
+        Role::Dial => plans.push((0, &right[..])),
+    }
+    let least = paint::pieces_width(&subject(model, screen, LEAST_SUBJECT));
+    for (shown, right) in plans {
+        let mut groups = all[..shown].to_vec();
+        groups.extend(hidden(shown, all.len(), screen));
+        let rest = paint::pieces_width(&groups.concat()) + paint::pieces_width(right);
+        if let Some(spare) = room.checked_sub(least + rest) {
+            groups.insert(0, subject(model, screen, LEAST_SUBJECT + spare));
+            return (groups, right.to_vec());
+        }
+    }
+    let around = paint::pieces_width(&subject(model, screen, 0));
+    let groups = match room.saturating_sub(around) {
+        // So few letters of a path say nothing.
+        0..6 => Vec::new(),
+        spare => vec![subject(model, screen, spare)],
+    };
+    (groups, right)
+}
+
+/// How many listeners there are beside the ones shown.
+fn hidden(shown: usize, all: usize, screen: &Screen) -> Option<Vec<Piece>> {
+    let words = match (screen.role.clone(), shown, all - shown) {
+        (Role::Dial, ..) | (.., 0) | (_, 0, 1) => return None,
+        (_, 0, count) => format::plural(count as u64, "listener"),
+        (_, _, count) => format!("+{count}"),
+    };
+    Some(vec![
+        (words, screen.theme.dim()),
+        ("   ".to_owned(), screen.theme.text()),
+    ])
+}
+
+/// Rights and warnings, the loudest first.
+fn badges(model: &Model, screen: &Screen) -> Vec<Vec<Piece>> {
+    let theme = screen.theme;
+    let mut badges = model.about.badges.clone();
+    badges.sort_by_key(|badge| std::cmp::Reverse(badge.weight));
+    let piece = |badge: &Badge| match badge.weight {
+        Weight::Plain | Weight::Good => (badge.words.to_owned(), theme.badge()),
+        Weight::Warn => (format!(" {} ", badge.words), theme.badge_warn()),
+        Weight::Bad => (format!(" {} ", badge.words), theme.badge_bad()),
+    };
+    badges
+        .iter()
+        .map(|badge| vec![piece(badge), gap()])
+        .collect()
 }
 
 fn gap() -> Piece {
@@ -93,14 +165,14 @@ fn alarms(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
     out
 }
 
+/// The served folder or the URL, itself in at most `room` columns.
 fn subject(model: &Model, screen: &Screen, room: u16) -> Vec<Piece> {
     let theme = screen.theme;
     let word = match screen.role {
         Role::Serve => "serve ",
         Role::Dial => "",
     };
-    let room = room.saturating_sub(format::width(word) + 3).min(60);
-    let subject = format::cut_name(model.about.subject.as_str(), room);
+    let subject = format::cut_name(model.about.subject.as_str(), room.min(MOST_SUBJECT));
     vec![
         (word.to_owned(), theme.dim()),
         (subject, theme.strong()),

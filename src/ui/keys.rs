@@ -66,11 +66,13 @@ pub enum Place {
     Sort,
     /// The question about a taken name.
     Clash,
+    /// The menu of what to do with every later taken name.
+    Standing,
 }
 
 impl Place {
     /// Every place there is.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Table,
         Self::Events,
         Self::Files,
@@ -82,13 +84,16 @@ impl Place {
         Self::Confirm,
         Self::Sort,
         Self::Clash,
+        Self::Standing,
     ];
 
     /// Whether a program of this role has such a place.
     pub const fn exists(self, role: &Role) -> bool {
         match self {
             Self::Table | Self::Events => matches!(role, Role::Serve),
-            Self::Files | Self::Prompt | Self::Queue | Self::Clash => matches!(role, Role::Dial),
+            Self::Files | Self::Prompt | Self::Queue | Self::Clash | Self::Standing => {
+                matches!(role, Role::Dial)
+            }
             _ => true,
         }
     }
@@ -133,6 +138,7 @@ pub(super) enum Action {
     Later,
     ClearEnded,
     AnswerAgain,
+    Standing,
     Yes,
     No,
     Answer(Clash, Scope),
@@ -221,6 +227,7 @@ const SCROLLS: &[Place] = &[
     Place::Help,
     Place::Details,
     Place::Sort,
+    Place::Standing,
 ];
 /// What moves with arrows: letters are text in the last two.
 const ARROWS: &[Place] = &[
@@ -231,6 +238,7 @@ const ARROWS: &[Place] = &[
     Place::Help,
     Place::Details,
     Place::Sort,
+    Place::Standing,
     Place::Prompt,
     Place::Filter,
 ];
@@ -255,7 +263,7 @@ pub static TABLE: &[Binding] = &[
     bind(ASKED, &[Char('a')], &[Place::Files, Place::Queue], Action::AnswerAgain, "a", "answer", "answer about a name that is taken").when(|_, model| model.remote.clash().is_some()).foot(),
     bind(LOOK, &[Char('?'), Code(KeyCode::F(1))], LISTS, Action::Help, "? F1", "help", "this help").foot(),
     bind(LOOK, &[Code(KeyCode::F(1))], &[Place::Prompt], Action::Help, "F1", "help", "this help, also while typing").foot(),
-    bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Sort, Place::Filter], Action::Enter, "⏎", "keep", "take the choice, keep the filter").foot(),
+    bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Sort, Place::Standing, Place::Filter], Action::Enter, "⏎", "keep", "take the choice, keep the filter").foot(),
     bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Table, Place::Events], Action::Enter, "⏎", "details", "all that is known about the row").when(Screen::has_choice).foot(),
     bind(DO, &[Code(KeyCode::Enter), Char('l'), Code(KeyCode::Right)], &[Place::Files], Action::Enter, "⏎ l", "open", "open the folder, download the file").when(Screen::has_choice).foot(),
     bind(DO, &[Code(KeyCode::Enter)], &[Place::Prompt], Action::Enter, "⏎", "fetch", "fetch the name typed or chosen").when(Screen::has_name).foot(),
@@ -263,12 +271,14 @@ pub static TABLE: &[Binding] = &[
     bind(DO, &[Char(' ')], &[Place::Files], Action::Mark, "Space", "mark", "mark or unmark, and go down").when(Screen::has_choice).foot(),
     bind(DO, &[Char('d')], &[Place::Files], Action::Download, "d", "download", "download what is marked, or the chosen file").when(Screen::has_choice).foot(),
     bind(DO, &[Char('x')], &[Place::Table], Action::Kick, "x", "kick", "end the chosen connection; asks first").when(Screen::can_kick).foot(),
-    bind(DO, &[Char('p')], &[Place::Queue], Action::Pause, "p", "pause", "pause the download, or let it go on").when(Screen::can_cancel).foot(),
+    bind(DO, &[Char('p')], &[Place::Queue], Action::Pause, "p", "pause", "pause the download, or let it go on").when(Screen::can_pause).foot(),
     bind(DO, &[Char('x'), Code(KeyCode::Delete)], &[Place::Queue], Action::Cancel, "x", "cancel", "give the download up; asks first").when(Screen::can_cancel).foot(),
     bind(DO, &[Char('r')], &[Place::Queue], Action::Retry, "r", "retry", "try it again").when(Screen::can_retry).foot(),
     bind(DO, &[Char('R')], &[Place::Queue], Action::RetryAll, "R", "retry all", "try all again that failed").when(|_, model| Screen::failed(model).next().is_some()).foot(),
     bind(DO, &[Char('P')], &[Place::Queue], Action::PauseAll, "P", "pause all", "pause all, or let all go on").when(|_, model| model.remote.unfinished() > 0).foot(),
     bind(DO, &[Char('c')], &[Place::Queue], Action::ClearEnded, "c", "clear", "take what has ended off the list").when(|_, model| model.remote.items().len() > model.remote.unfinished()).foot(),
+    bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Queue], Action::Enter, "⏎", "details", "all that is known about the download").when(Screen::has_choice).foot(),
+    bind(ASKED, &[Char('A')], &[Place::Files, Place::Queue], Action::Standing, "A", "taken names", "what to do with every later name that is taken").when(Screen::has_standing).foot(),
     bind(DO, &[Char('J')], &[Place::Queue], Action::Later, "J", "later", "move it down the queue").when(Screen::can_cancel),
     bind(DO, &[Char('K')], &[Place::Queue], Action::Earlier, "K", "earlier", "move it up the queue").when(Screen::can_cancel),
     bind(DO, &[Ctrl('a')], &[Place::Files], Action::MarkAll, "ctrl-a", "mark all", "mark all files, or none"),
@@ -286,7 +296,7 @@ pub static TABLE: &[Binding] = &[
     bind(LOOK, &[Char('e')], LISTS, Action::Enlarge, "e", "enlarge", "give the pane the whole screen, and back").foot(),
     bind(LOOK, &[Char('f')], LISTS, Action::Freeze, "f", "freeze", "let the picture stand still; the work goes on").foot(),
     bind(LOOK, &[Code(KeyCode::Esc)], &[Place::Table, Place::Events, Place::Files, Place::Queue, Place::Prompt, Place::Filter], Action::Escape, "Esc", "clear", "clear filter, marks, text; leave the large pane").when(Screen::has_escape).foot(),
-    bind(ASKED, &[Code(KeyCode::Esc), Char('q')], &[Place::Sort, Place::Help, Place::Details], Action::Escape, "Esc q", "close", "close it without a change").foot(),
+    bind(ASKED, &[Code(KeyCode::Esc), Char('q')], &[Place::Sort, Place::Standing, Place::Help, Place::Details], Action::Escape, "Esc q", "close", "close it without a change").foot(),
     bind(ASKED, &[Char('?'), Code(KeyCode::F(1))], &[Place::Help], Action::Escape, "? F1", "close", "close the help"),
     bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Details], Action::Escape, "⏎", "close", "close the details"),
     bind(MOVE, &[Char('j')], SCROLLS, Action::Move(Step::Down), "j", "down", "down"),

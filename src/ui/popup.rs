@@ -14,6 +14,7 @@ use super::format;
 use super::keys;
 use super::paint::{self, Focus};
 use super::screen::{Ask, Hit, Popup, Screen};
+use super::standing;
 use super::theme::Theme;
 
 /// Draws what lies on top, if anything does.
@@ -35,12 +36,35 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
             };
             draw_details(buf, area, title, &lines, top, screen);
         }
-        Popup::Event { entered } => {
+        Popup::Event { entered, top } => {
             let lines = details::event(entered, screen, words_room(area));
-            draw_details(buf, area, "event", &lines, &mut 0, screen);
+            draw_details(buf, area, "event", &lines, top, screen);
+        }
+        Popup::Item { item, top } => {
+            let lines = details::item(item, model, screen, words_room(area));
+            let title = match model.remote.item(item.job.job) {
+                Some(_) => "download",
+                None => "download (off the list)",
+            };
+            draw_details(buf, area, title, &lines, top, screen);
         }
         Popup::Confirm(ask) => confirm(buf, area, ask, screen),
-        Popup::Sort { index } => sort_menu(buf, area, *index, screen),
+        Popup::Sort { index } => {
+            let (choices, now) = screen.sort_choices();
+            let rows: Vec<Choice> = choices
+                .into_iter()
+                .map(|(by, name)| (name, by == now))
+                .collect();
+            menu(buf, area, "sort by", &rows, *index, screen);
+        }
+        Popup::Standing { index } => {
+            let now = screen.standing_index(model);
+            let rows: Vec<Choice> = (0..)
+                .zip(standing::CHOICES)
+                .map(|(row, (_, words))| (words, row == now))
+                .collect();
+            menu(buf, area, "every taken name", &rows, *index, screen);
+        }
     }
     screen.popup = Some(popup);
 }
@@ -138,13 +162,22 @@ fn confirm(buf: &mut Buffer, area: Rect, ask: &Ask, screen: &mut Screen) {
     );
 }
 
-fn sort_menu(buf: &mut Buffer, area: Rect, index: usize, screen: &mut Screen) {
+/// A row of a menu: its words, and whether it is what holds now.
+type Choice = (&'static str, bool);
+
+fn menu(
+    buf: &mut Buffer,
+    area: Rect,
+    title: &str,
+    rows: &[Choice],
+    index: usize,
+    screen: &mut Screen,
+) {
     let theme = screen.theme;
-    let (choices, now) = screen.sort_choices();
-    let inner = open(buf, area, (22, choices.len()), "sort by", screen);
+    let inner = open(buf, area, (22, rows.len()), title, screen);
     let height = usize::from(inner.height);
     let top = (index + 1).saturating_sub(height);
-    for (n, (row, (by, name))) in (0..inner.height).zip(choices.iter().enumerate().skip(top)) {
+    for (n, (row, (name, holds))) in (0..inner.height).zip(rows.iter().enumerate().skip(top)) {
         let line = paint::row(inner, n);
         let style = if row == index {
             theme.selected()
@@ -152,9 +185,9 @@ fn sort_menu(buf: &mut Buffer, area: Rect, index: usize, screen: &mut Screen) {
             theme.text()
         };
         buf.set_style(line.intersection(buf.area), style);
-        let sign = if *by == now { "●" } else { " " };
+        let sign = if *holds { "●" } else { " " };
         paint::put(buf, line, &format!(" {sign} {name}"), style);
-        screen.hit(line, Hit::SortRow(row));
+        screen.hit(line, Hit::MenuRow(row));
     }
 }
 

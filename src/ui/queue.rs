@@ -19,6 +19,7 @@ use super::format;
 use super::header::spinner;
 use super::paint;
 use super::screen::{Hit, Pane, Screen};
+use super::standing;
 use super::table;
 use super::theme::Theme;
 
@@ -125,9 +126,14 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     if count > 0 {
         title.push((format!(" ({})", format::count(count)), theme.text()));
     }
+    if let Some(clash) = screen.standing_answer(model) {
+        let words = format!("   every taken name: {}", standing::word(clash));
+        title.push((words, theme.warn()));
+    }
     let after = paint::title(buf, area, 1, &title);
     let landing = format!("into {}", model.about.landing);
-    let landing = format::cut_name(&landing, (area.width / 2).max(12));
+    let room = area.width.saturating_sub(after + 5).min(area.width / 2);
+    let landing = format::cut_name(&landing, room.max(12));
     paint::title_right(buf, area, after, &[(landing, theme.dim())]);
 }
 

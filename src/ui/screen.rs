@@ -17,6 +17,7 @@ use ratatui::layout::Rect;
 use crate::entity::{DisplayName, JobId};
 use crate::event::{Command, Link};
 use crate::model::{Connection, Entered, Model, Role};
+use crate::remote::Item;
 
 use super::events::EventList;
 use super::fields::Field;
@@ -25,6 +26,7 @@ use super::file_sort::FileSort;
 use super::grid::Grid;
 use super::keys::{Action, Place};
 use super::select::Cursor;
+use super::standing::Standing;
 use super::theme::Theme;
 
 /// How long a note stands.
@@ -71,9 +73,11 @@ pub(super) enum Pane {
 pub(super) enum Popup {
     Help { top: usize },
     Details { row: Box<Connection>, top: usize },
-    Event { entered: Box<Entered> },
+    Event { entered: Box<Entered>, top: usize },
+    Item { item: Box<Item>, top: usize },
     Confirm(Ask),
     Sort { index: usize },
+    Standing { index: usize },
 }
 
 /// A question, and what yes means.
@@ -101,11 +105,15 @@ pub(super) enum SortBy {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Hit {
     Pane(Pane),
-    Rows { pane: Pane, first: usize },
+    Rows {
+        pane: Pane,
+        first: usize,
+    },
     Header(SortBy),
     Tab(View),
     Key(Action),
-    SortRow(usize),
+    /// A row of the menu on top.
+    MenuRow(usize),
     Popup,
 }
 
@@ -134,6 +142,7 @@ pub struct Screen {
     pub(super) events: EventList,
     pub(super) files: FileList,
     pub(super) queue: Cursor<JobId>,
+    pub(super) standing: Standing,
     pub(super) hits: Vec<(Rect, Hit)>,
     pub(super) spins: bool,
     frozen: bool,
@@ -166,6 +175,7 @@ impl Screen {
             events: EventList::default(),
             files: FileList::default(),
             queue: Cursor::default(),
+            standing: Standing::AsStarted,
             hits: Vec::new(),
             spins: false,
             frozen: false,
@@ -211,7 +221,7 @@ impl Screen {
             }
             Role::Dial => {
                 let asks = self.asks_for_names(model);
-                self.files.refresh(&model.remote, asks);
+                self.files.refresh(&model.remote, asks, model.now);
                 let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
                 self.queue
                     .settle(jobs.len(), |row, job| jobs[row] == *job, |row| jobs[row]);
@@ -229,10 +239,18 @@ impl Screen {
 
     /// A popup about a row keeps its last state when the row goes.
     fn refresh_popup(&mut self, model: &Model) {
-        if let Some(Popup::Details { row, .. }) = &mut self.popup
-            && let Some(now) = model.connections.get(&row.id())
-        {
-            **row = now.clone();
+        match &mut self.popup {
+            Some(Popup::Details { row, .. }) => {
+                if let Some(now) = model.connections.get(&row.id()) {
+                    **row = now.clone();
+                }
+            }
+            Some(Popup::Item { item, .. }) => {
+                if let Some(now) = model.remote.item(item.job.job) {
+                    **item = now.clone();
+                }
+            }
+            _ => {}
         }
     }
 
@@ -277,9 +295,12 @@ impl Screen {
     pub fn place(&self, model: &Model) -> Place {
         match &self.popup {
             Some(Popup::Help { .. }) => return Place::Help,
-            Some(Popup::Details { .. } | Popup::Event { .. }) => return Place::Details,
+            Some(Popup::Details { .. } | Popup::Event { .. } | Popup::Item { .. }) => {
+                return Place::Details;
+            }
             Some(Popup::Confirm(_)) => return Place::Confirm,
             Some(Popup::Sort { .. }) => return Place::Sort,
+            Some(Popup::Standing { .. }) => return Place::Standing,
             None => {}
         }
         if self.clash_shows(model) {

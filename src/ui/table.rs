@@ -8,7 +8,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
-use crate::entity::{Direction, Phase};
+use crate::entity::{Dialect, Direction, Phase, Speak};
+use crate::event::Listening;
 use crate::model::{Connection, Model};
 
 use super::columns::{self, Column, Side, Slot};
@@ -187,11 +188,10 @@ fn empty(buf: &mut Buffer, body: Rect, model: &Model, screen: &Screen) {
         paint::message(buf, body, &[("nothing is being transferred", theme.dim())]);
         return;
     }
-    let Some(listening) = model.listening.first() else {
+    let Some(how) = way_in(&model.listening) else {
         paint::message(buf, body, &[("no listener is open yet", theme.dim())]);
         return;
     };
-    let how = format!("ferrydeck connect deck://{}/", listening.addr);
     paint::message(
         buf,
         body,
@@ -202,6 +202,21 @@ fn empty(buf: &mut Buffer, body: Rect, model: &Model, screen: &Screen) {
             (&how, theme.key()),
         ],
     );
+}
+
+/// What to type to get at the server: over the first listener that can list, else over the first.
+fn way_in(listening: &[Listening]) -> Option<String> {
+    let dialect = |speak| match speak {
+        Speak::Auto => Dialect::Deck,
+        Speak::Only(dialect) => dialect,
+    };
+    let lists = |listener: &&Listening| dialect(listener.speak).lists();
+    if let Some(Listening { addr, speak }) = listening.iter().find(lists) {
+        let scheme = dialect(*speak).label();
+        return Some(format!("ferrydeck connect {scheme}://{addr}/"));
+    }
+    let addr = listening.first()?.addr;
+    Some(format!("ferrydeck get {} {} NAME", addr.ip(), addr.port()))
 }
 
 /// How a row stands out.

@@ -134,7 +134,7 @@ impl Talk {
         let cancel = guard.cancel().clone();
         let mut left = None;
         loop {
-            let now = unsent(&self.socket);
+            let now = unsent(&self.socket).await;
             if let Ok(Some(_)) = self.socket.take_error() {
                 return Heard::Reset;
             }

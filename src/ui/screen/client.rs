@@ -8,6 +8,7 @@ use crate::remote::Item;
 use super::super::format;
 use super::super::keys::Action;
 use super::super::select::Step;
+use super::super::standing::{self, Standing};
 use super::{Ask, Deed, Pane, Popup, Reaction, Screen};
 
 impl Screen {
@@ -39,7 +40,7 @@ impl Screen {
                     "the download waits; a asks again"
                 });
             }
-            Action::Answer(clash, scope) => return Self::answer(model, clash, scope),
+            Action::Answer(clash, scope) => return self.answer(model, clash, scope),
             // Every other action is the server's or both's and was done before.
             _ => return Reaction::Nothing,
         }
@@ -53,7 +54,8 @@ impl Screen {
 
     pub(super) fn enter_client(&mut self, model: &Model) -> Reaction {
         if self.focus != Pane::Files {
-            return Reaction::Nothing;
+            self.show_details(model);
+            return Reaction::Redraw;
         }
         if self.asks_for_names(model) {
             return self.fetch_name(model);
@@ -85,7 +87,7 @@ impl Screen {
 
     /// Whether a name is typed or chosen, where nothing can be listed.
     pub(in super::super) fn has_name(&self, _: &Model) -> bool {
-        self.files.picking || !self.files.prompt.text().trim().is_empty()
+        self.files.picking || !self.files.prompt.is_empty()
     }
 
     fn fetch_name(&mut self, model: &Model) -> Reaction {
@@ -97,7 +99,8 @@ impl Screen {
                 size: None,
             },
             None => Wanted {
-                path: RemotePath::from(self.files.prompt.text().trim()),
+                // Blanks at its ends are part of a name too.
+                path: RemotePath::from(self.files.prompt.text()),
                 size: None,
             },
         };
@@ -142,7 +145,7 @@ impl Screen {
     }
 
     /// The download the cursor is on.
-    fn job<'m>(&self, model: &'m Model) -> Option<&'m Item> {
+    pub(super) fn job<'m>(&self, model: &'m Model) -> Option<&'m Item> {
         match self.focus {
             Pane::Queue => model.remote.item(*self.queue.current()?),
             _ => None,
@@ -152,6 +155,12 @@ impl Screen {
     /// Whether the chosen download has not ended.
     pub(in super::super) fn can_cancel(&self, model: &Model) -> bool {
         self.job(model).is_some_and(Item::is_unfinished)
+    }
+
+    /// Whether the chosen download can be paused, or let go on.
+    pub(in super::super) fn can_pause(&self, model: &Model) -> bool {
+        self.job(model)
+            .is_some_and(|item| item.is_unfinished() && !matches!(item.job.state, JobState::Clash))
     }
 
     /// Whether the chosen download ended badly.
@@ -236,14 +245,44 @@ impl Screen {
         }));
     }
 
-    fn answer(model: &Model, clash: Clash, scope: Scope) -> Reaction {
-        model.remote.clash().map_or(Reaction::Nothing, |item| {
-            Reaction::Tell(vec![Command::Answer {
-                job: item.job.job,
-                clash,
-                scope,
-            }])
-        })
+    fn answer(&mut self, model: &Model, clash: Clash, scope: Scope) -> Reaction {
+        let Some(item) = model.remote.clash() else {
+            return Reaction::Nothing;
+        };
+        if scope == Scope::All {
+            self.standing = Standing::Told(Some(clash));
+        }
+        let job = item.job.job;
+        Reaction::Tell(vec![Command::Answer { job, clash, scope }])
+    }
+
+    /// What every later taken name is answered with; `None` asks.
+    pub(in super::super) fn standing_answer(&self, model: &Model) -> Option<Clash> {
+        match self.standing {
+            Standing::AsStarted => model.about.standing,
+            Standing::Told(clash) => clash,
+        }
+    }
+
+    /// Whether later taken names are answered without asking.
+    pub(in super::super) fn has_standing(&self, model: &Model) -> bool {
+        self.standing_answer(model).is_some()
+    }
+
+    /// The row of the menu that stands now.
+    pub(in super::super) fn standing_index(&self, model: &Model) -> usize {
+        let now = self.standing_answer(model);
+        let mut choices = standing::CHOICES.iter();
+        choices.position(|(clash, _)| *clash == now).unwrap_or(0)
+    }
+
+    /// Takes a row of the menu.
+    pub(super) fn stand(&mut self, row: usize) -> Reaction {
+        let Some((clash, _)) = standing::CHOICES.get(row) else {
+            return Reaction::Redraw;
+        };
+        self.standing = Standing::Told(*clash);
+        Reaction::Tell(vec![Command::Standing(*clash)])
     }
 
     pub(super) fn queue_step(&mut self, step: Step, model: &Model) {

@@ -62,8 +62,9 @@ impl Screen {
         if self.popup.is_some() {
             return match found {
                 Some((_, Hit::Popup)) => Reaction::Nothing,
-                Some((_, Hit::SortRow(row))) => {
-                    if let Some(Popup::Sort { index }) = &mut self.popup {
+                Some((_, Hit::MenuRow(row))) => {
+                    if let Some(Popup::Sort { index } | Popup::Standing { index }) = &mut self.popup
+                    {
                         *index = row;
                     }
                     self.act(Action::Enter, model)
@@ -95,7 +96,7 @@ impl Screen {
                     return self.act(Action::Enter, model);
                 }
             }
-            Hit::SortRow(_) | Hit::Popup => {}
+            Hit::MenuRow(_) | Hit::Popup => {}
         }
         Reaction::Redraw
     }

@@ -10,6 +10,7 @@ use crate::model::{Model, Role};
 
 use super::super::keys::{self, Action, Key, Place};
 use super::super::select::Step;
+use super::super::standing;
 use super::{Ask, Deed, Pane, Popup, Reaction, Screen, SortBy, View};
 
 impl Screen {
@@ -119,20 +120,35 @@ impl Screen {
             Action::Yes => return self.say_yes(),
             Action::No => self.popup = None,
             Action::Kick => self.ask_kick(model),
+            Action::Standing => {
+                let index = self.standing_index(model);
+                self.popup = Some(Popup::Standing { index });
+            }
             other => return self.act_client(other, model),
         }
         Reaction::Redraw
     }
 
     fn step(&mut self, step: Step, model: &Model) {
-        let choices = self.sort_choices().0.len();
+        let choices = match &self.popup {
+            Some(Popup::Standing { .. }) => standing::CHOICES.len(),
+            _ => self.sort_choices().0.len(),
+        };
         match (&mut self.popup, self.focus) {
-            (Some(Popup::Help { top } | Popup::Details { top, .. }), _) => scroll(top, step),
-            (Some(Popup::Sort { index }), _) => {
+            (
+                Some(
+                    Popup::Help { top }
+                    | Popup::Details { top, .. }
+                    | Popup::Event { top, .. }
+                    | Popup::Item { top, .. },
+                ),
+                _,
+            ) => scroll(top, step),
+            (Some(Popup::Sort { index } | Popup::Standing { index }), _) => {
                 scroll(index, step);
                 *index = (*index).min(choices.saturating_sub(1));
             }
-            (Some(Popup::Confirm(_) | Popup::Event { .. }), _) => {}
+            (Some(Popup::Confirm(_)), _) => {}
             (None, Pane::Table) => self.grid_mut().step(step),
             (None, Pane::Events) => self.events.step(step),
             (None, Pane::Files) => self.files.step(step, &model.remote),
@@ -172,6 +188,10 @@ impl Screen {
                 self.sort_by(*by);
             }
             return Reaction::Redraw;
+        }
+        if let Some(Popup::Standing { index }) = self.popup {
+            self.popup = None;
+            return self.stand(index);
         }
         if self.filter_typing() {
             self.end_filter();

@@ -1,4 +1,4 @@
-//! What the server's keys do: look closer at a row, end a connection.
+//! What the server's keys do: look closer at a row (a download's too), end a connection.
 
 use crate::event::Command;
 use crate::model::{Connection, Model};
@@ -45,8 +45,13 @@ impl Screen {
             }),
             Pane::Events => self.events.chosen(model).map(|entered| Popup::Event {
                 entered: Box::new(entered.clone()),
+                top: 0,
             }),
-            Pane::Files | Pane::Queue => None,
+            Pane::Queue => self.job(model).map(|item| Popup::Item {
+                item: Box::new(item.clone()),
+                top: 0,
+            }),
+            Pane::Files => None,
         };
     }
 }

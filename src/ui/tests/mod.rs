@@ -7,6 +7,7 @@
 )]
 
 mod cost;
+mod downloads;
 mod hostile;
 mod react;
 mod snap;

@@ -4,8 +4,9 @@ use crossterm::event::{
     Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers, MouseButton, MouseEvent, MouseEventKind,
 };
 
-use crate::entity::{ConnId, Dialect, Direction, End, JobId, Kind, Phase, RemotePath};
-use crate::event::{Clash, Command, JobState, ListingState, Scope, Wanted};
+use crate::entity::{ConnId, Dialect, Direction, End, JobId, Kind, Phase, RemotePath, Speak};
+use crate::event::{Clash, Command, JobState, Listening, ListingState, Scope, Wanted, What};
+use crate::model::Role;
 use crate::ui::keys::Place;
 use crate::ui::{Reaction, Screen};
 
@@ -430,4 +431,55 @@ fn chosen_event(world: &World, screen: &mut Screen) -> String {
         .find(|line| line.contains("whose"))
         .unwrap()
         .to_owned()
+}
+
+#[test]
+fn a_long_event_scrolls() {
+    let mut world = World::server();
+    world.accept(1, [10, 0, 0, 1]);
+    let words: Vec<String> = (0..300).map(|n| format!("word{n}")).collect();
+    let note = world.fact(1, "note", &words.join(" "));
+    world.tell(What::Note(note));
+    let mut screen = world::screen(&world);
+    keys(&mut screen, &world, "3G\n");
+    let frame = text(&draw(&world, &mut screen, (80, 24)));
+    assert!(
+        frame.contains("j k scroll") && frame.contains("word0 "),
+        "{frame}"
+    );
+    keys(&mut screen, &world, "jjjjj");
+    let frame = text(&draw(&world, &mut screen, (80, 24)));
+    assert!(!frame.contains("word0 "), "{frame}");
+    keys(&mut screen, &world, "G");
+    let frame = text(&draw(&world, &mut screen, (80, 24)));
+    assert!(frame.contains("word299"), "{frame}");
+    keys(&mut screen, &world, "gg");
+    let frame = text(&draw(&world, &mut screen, (80, 24)));
+    assert!(frame.contains("word0 "), "{frame}");
+}
+
+#[test]
+fn an_empty_table_names_a_way_in_that_works() {
+    let classic = Speak::Only(Dialect::Classic);
+    let deck = Speak::Only(Dialect::Deck);
+    for (speaks, words) in [
+        (vec![classic], "ferrydeck get 127.0.0.1 20000 NAME"),
+        (
+            vec![classic, deck],
+            "ferrydeck connect deck://127.0.0.1:20001/",
+        ),
+        (
+            vec![classic, classic, Speak::Auto],
+            "ferrydeck connect deck://127.0.0.1:20002/",
+        ),
+    ] {
+        let mut world = World::new(Role::Serve);
+        for (port, speak) in (20_000..).zip(speaks) {
+            let addr = ([127, 0, 0, 1], port).into();
+            world.tell(What::Listening(Listening { addr, speak }));
+        }
+        let mut screen = world::screen(&world);
+        let frame = text(&draw(&world, &mut screen, (80, 24)));
+        assert!(frame.contains(words), "{words}: {frame}");
+    }
 }

@@ -1,7 +1,11 @@
 //! Whole frames against the pictures that were looked at and kept.
 
-use crate::entity::{DisplayName, Kind};
-use crate::event::{Fact, JobState, Link, ListingState, What};
+use ratatui::buffer::{Buffer, Cell};
+use ratatui::style::Color;
+
+use crate::entity::{Dialect, DisplayName, Kind, Speak};
+use crate::event::{Clash, Fact, JobState, Link, Listening, ListingState, What};
+use crate::model::Badge;
 
 use super::keys;
 use super::world::{self, World, draw, text};
@@ -46,6 +50,60 @@ fn what_lies_on_top_of_a_server() {
 }
 
 #[test]
+fn a_first_line_with_more_to_say_than_room() {
+    let mut world = World::server();
+    world.model.about.subject =
+        DisplayName::from("/srv/projects/physics/2026/measurements/cloud-chamber/run-17");
+    world.model.about.badges.push(Badge::PLAINTEXT);
+    for (addr, speak) in [
+        ([192, 168, 100, 200], Speak::Only(Dialect::Classic)),
+        ([10, 0, 0, 1], Speak::Only(Dialect::Deck)),
+    ] {
+        let addr = (addr, 18_815).into();
+        world.tell(What::Listening(Listening { addr, speak }));
+    }
+    check("server-crowded", &world, "", &SIZES);
+    world.model.about.badges.push(Badge::DOTFILES);
+    check("server-dotfiles", &world, "f", &SIZES[..2]);
+}
+
+/// The cells of the first line in which a text stands.
+fn cells(frame: &Buffer, words: &str) -> Vec<Cell> {
+    let line: Vec<Cell> = (0..frame.area.width)
+        .map(|x| frame[(x, 0)].clone())
+        .collect();
+    let letters = words.chars().count();
+    line.windows(letters)
+        .find(|cells| cells.iter().map(Cell::symbol).collect::<String>() == words)
+        .map(<[Cell]>::to_vec)
+        .unwrap_or_default()
+}
+
+#[test]
+fn badges_are_on_every_frame_and_the_bad_ones_are_red() {
+    let mut world = World::server();
+    world.model.about.subject = DisplayName::from("/srv/".repeat(40).as_str());
+    world.model.about.badges.push(Badge::PLAINTEXT);
+    for n in 1..9 {
+        let addr = ([192, 168, 100, 200], 20_000 + n).into();
+        let speak = Speak::Only(Dialect::Classic);
+        world.tell(What::Listening(Listening { addr, speak }));
+    }
+    for width in 60..240 {
+        for typed in ["", "f"] {
+            let mut screen = world::screen(&world);
+            keys(&mut screen, &world, typed);
+            let frame = draw(&world, &mut screen, (width, 24));
+            let bad = cells(&frame, "PLAINTEXT, ANYBODY");
+            let calm = cells(&frame, "READ-ONLY");
+            assert!(!bad.is_empty() && !calm.is_empty(), "{}", text(&frame));
+            assert!(bad.iter().all(|cell| cell.bg == Color::Red));
+            assert!(calm.iter().all(|cell| cell.bg == Color::Reset));
+        }
+    }
+}
+
+#[test]
 fn filters_of_a_server() {
     let world = world::busy();
     check("server-filter", &world, "/peer=192 rate>1M", &SIZES[..2]);
@@ -71,6 +129,7 @@ fn a_client_that_fetches() {
     check("client-filter", &world, "/iso", &SIZES[..1]);
     check("client-help", &world, "?", &SIZES[..2]);
     check("client-cancel", &world, "\tjjx", &SIZES[..1]);
+    check("client-details", &world, "\tjj\n", &SIZES);
 }
 
 #[test]
@@ -78,6 +137,9 @@ fn a_client_that_is_asked() {
     let mut world = world::fetching();
     world.job(9, "notes.txt", Some(12_288), JobState::Clash);
     check("client-clash", &world, "", &SIZES);
+    let mut world = world::fetching();
+    world.model.about.standing = Some(Clash::Overwrite);
+    check("client-standing", &world, "\tA", &SIZES);
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::event::{
     Birth, Ended, Event, Fact, Job, JobState, Link, Listening, Listing, ListingState, Started, What,
 };
 use crate::meter::{Dials, Progress, Totals};
-use crate::model::{About, Model, Role};
+use crate::model::{About, Badge, Model, Role};
 use crate::ui::{Screen, theme::Theme};
 
 pub const MIB: u64 = 1 << 20;
@@ -36,8 +36,8 @@ pub struct World {
 impl World {
     pub fn new(role: Role) -> Self {
         let (subject, badges) = match role {
-            Role::Serve => ("/srv/outbox", vec!["READ-ONLY"]),
-            Role::Dial => ("deck://192.168.1.20:18814/", vec!["PLAIN"]),
+            Role::Serve => ("/srv/outbox", vec![Badge::READ_ONLY]),
+            Role::Dial => ("deck://192.168.1.20:18814/", Vec::new()),
         };
         Self {
             model: Model::new(About {
@@ -45,6 +45,7 @@ impl World {
                 subject: DisplayName::from(subject),
                 landing: DisplayName::from("/home/ana/Downloads"),
                 badges,
+                standing: None,
                 max_connections: 4096,
             }),
             totals: Totals::default(),
