@@ -5,17 +5,19 @@
 //! comes in as a `Duration` since the program's start. What the user looks at
 //! (selection, sort, filter) is the screen's and not known here.
 
+mod row;
+
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::entity::{ConnId, Dialect, Direction, DisplayName, End, Outcome, Peer, Phase, XferId};
+pub use self::row::{Connection, Flow, Gone, Transfer, eta, ratio};
+use crate::entity::{ConnId, DisplayName, End, XferId};
 use crate::event::{Birth, Clash, Ended, Event, Fact, Listening, Snapshot, Started, What};
 use crate::line::{self, Line, Weight};
 use crate::meter::Totals;
-use crate::rate::{History, Rate};
 use crate::remote::Remote;
 
 /// How long a finished connection stays on the table, greyed.
@@ -116,19 +118,6 @@ pub struct Entered {
     pub line: Line,
 }
 
-/// One direction of payload.
-#[derive(Clone, Debug, Default)]
-pub struct Flow {
-    /// Over the last three seconds.
-    pub rate: Rate,
-    /// The last minute.
-    pub history: History,
-    /// Bytes since the start.
-    pub bytes: u64,
-    /// Files that went well since the start.
-    pub files: u64,
-}
-
 /// Counters since the start, copied from the engine's dials.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -142,178 +131,6 @@ pub struct Tally {
     pub refused: u64,
     /// Transfers that did not go well.
     pub failed: u64,
-}
-
-/// One row of the table.
-#[derive(Clone, Debug)]
-pub struct Connection {
-    /// Its birth, with the dials.
-    pub birth: Arc<Birth>,
-    /// When it was first seen here.
-    pub opened: Duration,
-    /// In which protocol, once known.
-    pub dialect: Option<Dialect>,
-    /// Where it stands.
-    pub phase: Phase,
-    /// Bytes from the peer.
-    pub bytes_in: u64,
-    /// Bytes to the peer.
-    pub bytes_out: u64,
-    /// When a byte last moved.
-    pub moved: Duration,
-    /// Bytes a second both ways over the last three seconds.
-    pub rate: Rate,
-    /// The running transfer, or the last one.
-    pub transfer: Option<Transfer>,
-    /// Transfers begun on it.
-    pub transfers: u32,
-    /// The newest line about it.
-    pub last_line: Option<Line>,
-    /// How it ended, once it has.
-    pub gone: Option<Gone>,
-}
-
-/// The end of a row.
-#[derive(Clone, Debug)]
-pub struct Gone {
-    /// When.
-    pub at: Duration,
-    /// How; `None` if its end was lost.
-    pub end: Option<End>,
-}
-
-/// A transfer as a row shows it.
-#[derive(Clone, Debug)]
-pub struct Transfer {
-    /// Its birth, with the dial.
-    pub started: Arc<Started>,
-    /// The path, clean.
-    pub path: DisplayName,
-    /// When it was first seen here.
-    pub begun: Duration,
-    /// Bytes of the file that are across.
-    pub done: u64,
-    /// How it ended, once it has.
-    pub outcome: Option<Outcome>,
-}
-
-impl Transfer {
-    fn new(started: Arc<Started>, now: Duration) -> Self {
-        Self {
-            path: started.path.shown(),
-            begun: now,
-            done: started.progress.done(),
-            outcome: None,
-            started,
-        }
-    }
-
-    /// Done over size, 0 to 1; `None` if the size is not known.
-    pub fn ratio(&self) -> Option<f64> {
-        ratio(self.done, self.started.size)
-    }
-
-    /// Bytes a second since the start, resumed bytes left out.
-    pub fn average(&self, now: Duration) -> f64 {
-        let took = now.saturating_sub(self.begun).as_secs_f64();
-        if took <= 0.0 {
-            return 0.0;
-        }
-        self.done.saturating_sub(self.started.offset) as f64 / took
-    }
-}
-
-/// Done over size, 0 to 1; an empty file is whole. `None` if the size is not known.
-pub fn ratio(done: u64, size: Option<u64>) -> Option<f64> {
-    match size? {
-        0 => Some(1.0),
-        size => Some((done as f64 / size as f64).clamp(0.0, 1.0)),
-    }
-}
-
-/// The time the rest takes at `rate` bytes a second; `None` when it cannot be said.
-pub fn eta(done: u64, size: Option<u64>, rate: f64) -> Option<Duration> {
-    let left = size?.saturating_sub(done);
-    if left == 0 {
-        return Some(Duration::ZERO);
-    }
-    if rate < 1.0 {
-        return None;
-    }
-    Duration::try_from_secs_f64(left as f64 / rate).ok()
-}
-
-impl Connection {
-    fn new(birth: Arc<Birth>, now: Duration) -> Self {
-        Self {
-            opened: now,
-            dialect: None,
-            phase: birth.dials.phase(),
-            bytes_in: 0,
-            bytes_out: 0,
-            moved: now,
-            rate: Rate::default(),
-            transfer: None,
-            transfers: 0,
-            last_line: None,
-            gone: None,
-            birth,
-        }
-    }
-
-    /// Its id.
-    pub fn id(&self) -> ConnId {
-        self.birth.conn
-    }
-
-    /// The other end.
-    pub fn peer(&self) -> Peer {
-        self.birth.peer
-    }
-
-    /// The transfer that runs now.
-    pub fn running(&self) -> Option<&Transfer> {
-        self.transfer
-            .as_ref()
-            .filter(|transfer| transfer.outcome.is_none() && self.gone.is_none())
-    }
-
-    /// How long no byte has moved; frozen once it is gone.
-    pub fn stall(&self, now: Duration) -> Duration {
-        self.until(now).saturating_sub(self.moved)
-    }
-
-    /// How long it has been open; frozen once it is gone.
-    pub fn age(&self, now: Duration) -> Duration {
-        self.until(now).saturating_sub(self.opened)
-    }
-
-    /// The time the running transfer still takes, if that can be said.
-    pub fn eta(&self) -> Option<Duration> {
-        let transfer = self.running()?;
-        eta(transfer.done, transfer.started.size, self.rate.per_second())
-    }
-
-    fn until(&self, now: Duration) -> Duration {
-        self.gone.as_ref().map_or(now, |gone| gone.at)
-    }
-
-    fn read_dials(&mut self, now: Duration) {
-        let dials = &self.birth.dials;
-        self.phase = dials.phase();
-        self.dialect = dials.dialect();
-        let (bytes_in, bytes_out) = (dials.bytes_in(), dials.bytes_out());
-        if (bytes_in, bytes_out) != (self.bytes_in, self.bytes_out) {
-            self.moved = now;
-        }
-        (self.bytes_in, self.bytes_out) = (bytes_in, bytes_out);
-        self.rate.sample(now, bytes_in.saturating_add(bytes_out));
-        if let Some(transfer) = &mut self.transfer
-            && transfer.outcome.is_none()
-        {
-            transfer.done = transfer.started.progress.done();
-        }
-    }
 }
 
 impl Model {
@@ -545,35 +362,6 @@ impl Model {
         if self.lines.len() > MAX_LINES {
             self.lines.pop_front();
         }
-    }
-}
-
-impl Connection {
-    fn transfer_of(&mut self, xfer: XferId) -> Option<&mut Transfer> {
-        self.transfer
-            .as_mut()
-            .filter(|transfer| transfer.started.xfer == xfer)
-    }
-
-    /// Which way the running or last transfer goes.
-    pub fn direction(&self) -> Option<Direction> {
-        self.transfer
-            .as_ref()
-            .map(|transfer| transfer.started.direction)
-    }
-}
-
-impl Flow {
-    fn sample(
-        &mut self,
-        now: Duration,
-        bytes: &std::sync::atomic::AtomicU64,
-        files: &std::sync::atomic::AtomicU64,
-    ) {
-        self.bytes = Totals::get(bytes);
-        self.files = Totals::get(files);
-        self.rate.sample(now, self.bytes);
-        self.history.sample(now, self.bytes);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Scenarios: events and dials in, rows out, the clock turned by hand.
 
 use super::*;
-use crate::entity::{Entry, JobId, Kind, RemotePath};
+use crate::entity::{Dialect, Direction, Entry, JobId, Kind, Outcome, Peer, Phase, RemotePath};
 use crate::event::{Job, JobState, Link, Listing, ListingState};
 use crate::meter::{Dials, Progress};
 

@@ -284,6 +284,11 @@ fn wrong_usage_is_exit_2_and_never_touches_stdout() {
         let (exit, out, err) = run(dir.path(), args);
         assert_eq!((exit, out.as_str()), (Some(2), ""), "{args:?}: {err}");
         assert!(err.contains(word), "{args:?}: {word:?} in {err}");
+        let lines = err.lines().count();
+        assert!(
+            lines == 1 || args.is_empty(),
+            "{args:?}: one clear line: {err}"
+        );
     }
     for args in [&["--help"][..], &["--version"], &["serve", "--help"]] {
         let (exit, out, err) = run(dir.path(), args);

@@ -8,7 +8,9 @@
 pub mod browse;
 pub mod dial;
 pub mod fetch;
+mod item;
 pub mod memory;
+mod orders;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -23,9 +25,10 @@ use tokio_util::task::TaskTracker;
 use self::browse::{Browse, Question, Remembered};
 use self::dial::{Patience, Target};
 use self::fetch::{Fetch, Finish, Kept};
+use self::item::{Item, Running, Why, discard};
 use self::memory::Memory;
-use crate::entity::{DisplayName, End, JobId, Outcome, RemotePath};
-use crate::event::{Clash, Command, Fact, Job, JobState, Scope, Started, Wanted, What};
+use crate::entity::{DisplayName, End, JobId, Outcome};
+use crate::event::{Clash, Command, Fact, Job, JobState, Started, What};
 use crate::net::hub::{Closing, Hub};
 use crate::net::store::landing::Landing;
 
@@ -88,33 +91,6 @@ pub async fn run(dial: Dial, hub: Arc<Hub>, mut commands: UnboundedReceiver<Comm
 enum Report {
     Begun(JobId, Arc<Started>),
     Finished(JobId, Finish, Option<Kept>),
-}
-
-/// Why a running download was told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Why {
-    Pause,
-    Cancel,
-}
-
-#[derive(Debug)]
-struct Item {
-    path: RemotePath,
-    target: String,
-    size: Option<u64>,
-    state: JobState,
-    clash: Option<Clash>,
-    kept: Option<Kept>,
-    /// Time it ran before the attempt that runs now.
-    ran: Duration,
-    running: Option<Running>,
-}
-
-#[derive(Debug)]
-struct Running {
-    stop: CancellationToken,
-    why: Option<Why>,
-    since: Instant,
 }
 
 struct Queue {
@@ -181,56 +157,6 @@ impl Queue {
             remembered.show();
             self.remembered = Some(remembered);
         }
-    }
-
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Open(path) => self.open(path),
-            Command::Fetch(wanted) => wanted.into_iter().for_each(|wanted| self.put(wanted)),
-            Command::Pause(job) => self.pause(job),
-            Command::Resume(job) | Command::Retry(job) => self.requeue(job),
-            Command::Cancel(job) => self.cancel(job),
-            Command::MoveUp(job) => self.shift(job, Shift::Up),
-            Command::MoveDown(job) => self.shift(job, Shift::Down),
-            Command::ClearEnded => self.clear_ended(),
-            Command::Answer { job, clash, scope } => self.answer(job, clash, scope),
-            Command::Standing(clash) => self.standing = clash,
-            // A server's, or handled by the loop.
-            Command::Kick(_) | Command::Leave { .. } | Command::Abort => {}
-        }
-    }
-
-    fn open(&mut self, path: RemotePath) {
-        if let Some(remembered) = &mut self.remembered {
-            return remembered.show();
-        }
-        self.requests += 1;
-        let question = Question {
-            request: self.requests,
-            path,
-        };
-        self.ask.send_replace(Some(question));
-    }
-
-    fn put(&mut self, wanted: Wanted) {
-        let job = JobId(self.next_job);
-        self.next_job += 1;
-        let target = String::from_utf8_lossy(wanted.path.file_name()).into_owned();
-        self.items.insert(
-            job,
-            Item {
-                path: wanted.path,
-                target,
-                size: wanted.size,
-                state: JobState::Queued,
-                clash: None,
-                kept: None,
-                ran: Duration::ZERO,
-                running: None,
-            },
-        );
-        self.order.push(job);
-        self.tell_at(job, self.order.len() - 1);
     }
 
     /// Starts what may start, in the order of the queue.
@@ -350,111 +276,6 @@ impl Queue {
         self.tell(job);
     }
 
-    fn pause(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else {
-            return;
-        };
-        match (&item.state, &mut item.running) {
-            (_, Some(running)) => {
-                running.why.get_or_insert(Why::Pause);
-                running.stop.cancel();
-            }
-            (JobState::Queued, None) => {
-                let done = item.kept.as_ref().map_or(0, |kept| kept.at);
-                item.state = JobState::Paused { done };
-                self.tell(job);
-            }
-            _ => {}
-        }
-    }
-
-    fn requeue(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else {
-            return;
-        };
-        let again = match &item.state {
-            JobState::Paused { .. } => true,
-            JobState::Ended { outcome, .. } => !outcome.went_well(),
-            _ => false,
-        };
-        if again {
-            item.state = JobState::Queued;
-            self.tell(job);
-        }
-    }
-
-    fn cancel(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else {
-            return;
-        };
-        if let Some(running) = &mut item.running {
-            running.why = Some(Why::Cancel);
-            running.stop.cancel();
-        } else if !matches!(item.state, JobState::Ended { .. }) {
-            item.give_up("cancelled", "");
-            self.tell(job);
-        }
-    }
-
-    fn answer(&mut self, job: JobId, clash: Clash, scope: Scope) {
-        let mut asked = vec![job];
-        if scope == Scope::All {
-            self.standing = Some(clash);
-            let waiting = |job: &&JobId| matches!(self.items.get(job), Some(item) if matches!(item.state, JobState::Clash));
-            asked = self.order.iter().filter(waiting).copied().collect();
-        }
-        for job in asked {
-            let Some(item) = self.items.get_mut(&job) else {
-                continue;
-            };
-            if !matches!(item.state, JobState::Clash) {
-                continue;
-            }
-            item.clash = Some(clash);
-            if clash == Clash::Skip {
-                item.give_up("exists", "skipped: the name is taken");
-            } else {
-                item.state = JobState::Queued;
-            }
-            self.tell(job);
-        }
-    }
-
-    fn shift(&mut self, job: JobId, shift: Shift) {
-        let Some(at) = self.order.iter().position(|one| *one == job) else {
-            return;
-        };
-        let to = match shift {
-            Shift::Up => at.checked_sub(1),
-            Shift::Down => Some(at + 1).filter(|to| *to < self.order.len()),
-        };
-        let Some(to) = to else { return };
-        self.order.swap(at, to);
-        let (one, other) = (self.order[at], self.order[to]);
-        self.tell_at(one, at);
-        self.tell_at(other, to);
-    }
-
-    fn clear_ended(&mut self) {
-        let items = &mut self.items;
-        let mut cleared = Vec::new();
-        self.order.retain(|job| {
-            let ended = matches!(items.get(job), Some(item) if matches!(item.state, JobState::Ended { .. }));
-            if ended {
-                discard(items.remove(job).and_then(|item| item.kept));
-                cleared.push(*job);
-            }
-            !ended
-        });
-        if cleared.is_empty() {
-            return;
-        }
-        self.hub.remove_jobs(cleared);
-        for at in 0..self.order.len() {
-            self.tell_at(self.order[at], at);
-        }
-    }
-
     /// Stops everything that runs; nothing of it stays on the disk.
     fn close(&mut self) {
         self.hub.tell(What::Shutdown(Fact {
@@ -490,39 +311,6 @@ impl Queue {
             resumes: self.dial.target.dialect.resumes(),
             state: item.state.clone(),
         });
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Shift {
-    Up,
-    Down,
-}
-
-/// Lets go of what has arrived, off the loop: freeing gigabytes takes its time.
-fn discard(kept: Option<Kept>) {
-    if let Some(kept) = kept {
-        tokio::task::spawn_blocking(move || drop(kept));
-    }
-}
-
-impl Item {
-    fn end(&mut self, outcome: Outcome, bytes: u64, cause: &'static str, detail: &str) {
-        self.state = JobState::Ended {
-            outcome,
-            bytes,
-            took: self.ran,
-            cause,
-            detail: DisplayName::from(detail),
-        };
-        self.ran = Duration::ZERO;
-    }
-
-    /// Ended by its user: what had arrived goes.
-    fn give_up(&mut self, cause: &'static str, detail: &str) {
-        discard(self.kept.take());
-        self.clash = None;
-        self.end(Outcome::Cancelled, 0, cause, detail);
     }
 }
 

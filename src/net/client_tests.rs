@@ -14,8 +14,8 @@ use assert_fs::TempDir;
 use tokio::time::timeout;
 
 use super::*;
-use crate::entity::{Dialect, Entry, Kind};
-use crate::event::{Listing, ListingState};
+use crate::entity::{Dialect, Entry, Kind, RemotePath};
+use crate::event::{Listing, ListingState, Scope, Wanted};
 use crate::net::store::Dotfiles;
 use crate::net::store::landing::{Floor, Make};
 use crate::net::wire::codec::{

@@ -1,6 +1,7 @@
 //! The hub under a flood: the picture may be incomplete, never wrong.
 
 use super::*;
+use crate::entity::{Dialect, Direction, Outcome, RemotePath};
 use crate::model::{About, Model, Role};
 use std::time::Duration;
 

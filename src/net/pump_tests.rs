@@ -6,14 +6,17 @@
 )]
 
 use std::path::Path;
+use std::time::Duration;
 
 use assert_fs::TempDir;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
+use super::intake::INTAKE;
 use super::*;
 use crate::net::store::Dotfiles;
-use crate::net::store::landing::{Floor, Landing, Make};
+use crate::net::store::landing::{Floor, Landing, Make, Unlanded};
 
 /// Disk is asked for 64 MiB ahead; the second piece is to find too little of it.
 const AHEAD: u64 = 64 << 20;

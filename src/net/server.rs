@@ -5,21 +5,24 @@
 //! sentence (law 8): the sweep reads the dials once a second and sentences what
 //! stood still or ran over; kick, displacement and shutdown go the same road.
 
-use std::collections::HashMap;
-use std::io;
+mod door;
+mod sweep;
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::entity::{ConnId, Dialect, DisplayName, End, Phase, Rule, Speak};
+pub use self::door::Door;
+use self::door::accept;
+use self::sweep::sweep;
+use crate::entity::{ConnId, DisplayName, End, Phase, Speak};
 use crate::event::{Command, Fact, Listening, What};
 use crate::meter::Dials;
 use crate::net::connection::{self, Context};
@@ -27,10 +30,6 @@ use crate::net::hub::{Closing, Hub, Living, is_loopback};
 use crate::net::pump::Way;
 use crate::net::store::Store;
 
-/// Connections the kernel may hold for us before accept.
-const BACKLOG: i32 = 1_024;
-/// First and longest pause when the system has no more descriptors.
-const BACK_OFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// How often a full house looks again for a place.
 const PLACE_CHECK: Duration = Duration::from_millis(100);
 /// How long a newcomer may be silent before another one may take its place.
@@ -98,46 +97,6 @@ pub struct Serve {
     pub name: Box<str>,
     /// Words for the first notes: what was given up, what could not be.
     pub notes: Vec<(&'static str, String)>,
-}
-
-/// A bound listener.
-#[derive(Debug)]
-pub struct Door {
-    listener: std::net::TcpListener,
-    addr: SocketAddr,
-    speak: Speak,
-}
-
-impl Door {
-    /// Binds an address. Port 0 takes any free one.
-    ///
-    /// # Errors
-    /// The address is in use, not this machine's, or not permitted.
-    pub fn bind(addr: SocketAddr, speak: Speak) -> io::Result<Self> {
-        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-        // A restart must not wait for the last run's TIME_WAIT.
-        socket.set_reuse_address(true)?;
-        socket.set_nonblocking(true)?;
-        socket.bind(&addr.into())?;
-        socket.listen(BACKLOG)?;
-        let listener = std::net::TcpListener::from(socket);
-        let addr = listener.local_addr()?;
-        Ok(Self {
-            listener,
-            addr,
-            speak,
-        })
-    }
-
-    /// The address as bound.
-    pub const fn addr(&self) -> SocketAddr {
-        self.addr
-    }
-
-    /// What it takes.
-    pub const fn speak(&self) -> Speak {
-        self.speak
-    }
 }
 
 struct Engine {
@@ -392,141 +351,6 @@ fn is_unidentified(dials: &Dials) -> bool {
 
 const fn is_busy(phase: Phase) -> bool {
     matches!(phase, Phase::Sending | Phase::Receiving | Phase::Lingering)
-}
-
-/// One listener: a place first, then accept.
-async fn accept(engine: Arc<Engine>, listener: TcpListener, speak: Speak) {
-    let mut back_off = BACK_OFF.0;
-    let mut last_note: Option<Instant> = None;
-    loop {
-        // All places taken is no reason to leave a newcomer in the queue while
-        // others only sit there: accept, then ask the oldest waiting one to go.
-        let accepted = tokio::select! {
-            biased;
-            () = engine.closing.cancelled() => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((socket, peer)) => {
-                back_off = BACK_OFF.0;
-                let Some(place) = engine.place().await else {
-                    return;
-                };
-                engine.adopt(socket, peer, speak, place).await;
-            }
-            Err(error) if is_peers_fault(&error) => {}
-            Err(error) => {
-                // Out of descriptors: a naive loop burns a core and floods the log.
-                if last_note.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
-                    last_note = Some(Instant::now());
-                    engine
-                        .hub
-                        .note("accept", &format!("cannot accept: {error}"));
-                }
-                let _ = timeout(back_off, engine.closing.cancelled()).await;
-                back_off = (back_off * 2).min(BACK_OFF.1);
-            }
-        }
-    }
-}
-
-/// The newcomer was gone before it was accepted (accept(2), "Error handling").
-fn is_peers_fault(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionRefused
-            | io::ErrorKind::Interrupted
-    )
-}
-
-/// What the sweep remembers of a connection between two rounds.
-#[derive(Debug)]
-struct Watch {
-    phase: Phase,
-    dialect: Option<Dialect>,
-    requests: u64,
-    bytes: u64,
-    /// Since when phase, requests and, while payload runs, bytes are what they are.
-    since: Instant,
-}
-
-impl Watch {
-    /// On a port of one dialect the head's limit is absolute from accept: its first
-    /// byte begins no new time.
-    fn is_still_its_first_head(&self, seen: &Self) -> bool {
-        self.dialect.is_some()
-            && self.requests == seen.requests
-            && (self.phase, seen.phase) == (Phase::Opening, Phase::Request)
-    }
-}
-
-/// Once a second (more often under short limits): reads every dial, sentences what is over.
-async fn sweep(engine: Arc<Engine>) {
-    let limits = &engine.context.limits;
-    let shortest = [limits.first_byte, limits.head, limits.stall, limits.idle]
-        .into_iter()
-        .fold(Duration::from_secs(4), Duration::min);
-    let mut round = interval((shortest / 4).max(Duration::from_millis(50)));
-    round.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut watched: HashMap<ConnId, Watch> = HashMap::new();
-    loop {
-        let now = round.tick().await;
-        let living = engine.hub.living();
-        watched.retain(|conn, _| living.binary_search_by_key(conn, |l| l.birth.conn).is_ok());
-        for one in &living {
-            let dials = &one.birth.dials;
-            let seen = Watch {
-                phase: dials.phase(),
-                dialect: dials.dialect(),
-                requests: dials.requests(),
-                bytes: dials
-                    .bytes_in()
-                    .wrapping_add(dials.bytes_out())
-                    .wrapping_add(dials.stirs()),
-                since: now,
-            };
-            let watch = watched.entry(one.birth.conn).or_insert(Watch {
-                since: one.since,
-                ..seen
-            });
-            // Bytes of a head do not count: its limit is absolute.
-            let moved = is_busy(seen.phase) && watch.bytes != seen.bytes;
-            if watch.is_still_its_first_head(&seen) {
-                watch.phase = seen.phase;
-            } else if moved || watch.phase != seen.phase || watch.requests != seen.requests {
-                *watch = seen;
-            }
-            if let Some(rule) = overdue(watch, one, now, limits) {
-                one.condemn(End::Timeout, Some(rule));
-            }
-        }
-    }
-}
-
-fn overdue(watch: &Watch, living: &Living, now: Instant, limits: &Limits) -> Option<Rule> {
-    let stood = now.saturating_duration_since(watch.since);
-    let known = living.birth.dials.dialect();
-    match watch.phase {
-        // Still two things it could become: the wait is absolute from accept.
-        Phase::Request
-            if known.is_none()
-                && now.saturating_duration_since(living.since) >= limits.first_byte =>
-        {
-            Some(Rule::FirstByte)
-        }
-        // A listener of one dialect knows it at accept: the head's own limit runs.
-        Phase::Opening if known.is_some_and(|dialect| !dialect.times_request()) => {
-            (stood >= limits.head).then_some(Rule::Head)
-        }
-        Phase::Opening => (stood >= limits.first_byte).then_some(Rule::FirstByte),
-        Phase::Request => (stood >= limits.head).then_some(Rule::Head),
-        Phase::Idle => (stood >= limits.idle).then_some(Rule::Idle),
-        Phase::Sending | Phase::Receiving => (stood >= limits.stall).then_some(Rule::Stall),
-        // Bounded by its own exact clock.
-        Phase::Lingering => None,
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
     reason = "a test that cannot set its scene has failed"
 )]
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use assert_fs::TempDir;
