@@ -156,7 +156,7 @@ impl Line {
         self.send(&out).await
     }
 
-    /// The next answer, whole within [`ANSWER`] however it drips.
+    /// The next answer, whole within 30 s however it drips.
     pub async fn hear(&mut self) -> Result<Answer, Failure> {
         timeout(ANSWER.max(self.gap), self.hear_on())
             .await
