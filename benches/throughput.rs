@@ -25,7 +25,7 @@ use ferrydeck::net::pump::Way;
 use ferrydeck::net::server::{Door, Limits, Serve};
 use ferrydeck::net::store::{Dotfiles, Store};
 use ferrydeck::net::wire::client_codec;
-use ferrydeck::net::wire::codec::{Answer, Request};
+use ferrydeck::net::wire::codec::{Answer, Request, Rights};
 use ferrydeck::net::{self, Engine};
 
 /// One way to bring the payload over, with its name; returns the bytes that came.
@@ -177,6 +177,8 @@ fn serve(runtime: &tokio::runtime::Runtime, dir: &Path, way: Way, dialect: Diale
     let door = Door::bind(([127, 0, 0, 1], 0).into(), Speak::Only(dialect)).unwrap();
     let addr = door.addr();
     let serve = Serve {
+        rights: Rights::default(),
+        landing: None,
         doors: vec![door],
         store: Arc::new(Store::open(dir, Dotfiles::Hidden).unwrap()),
         limits: Limits::default(),

@@ -37,7 +37,7 @@ impl fmt::Display for Url {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// A scheme nobody here speaks.
-    #[error("no dialect is called {0:?}; there are deck:// and classic://")]
+    #[error("no dialect is called {0:?}; there are deck, classic, session, colon and drop")]
     Scheme(String),
     /// TLS is asked for and not there.
     #[error("deck+tls is not spoken by this version; deck://127.0.0.1 is")]

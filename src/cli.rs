@@ -4,12 +4,15 @@
 //! and refuses what must not start, with exit 2 for wrong usage and 1 for what
 //! is right but not allowed. It binds nothing, opens nothing and prints nothing.
 
+mod store;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::store::{MvArgs, PutArgs};
 use crate::address::{self, Url};
 use crate::entity::{Dialect, RemotePath, Speak};
 use crate::event::Clash;
@@ -32,17 +35,22 @@ pub enum Verb {
     Connect(ConnectArgs),
     /// Fetch files
     Get(GetArgs),
+    /// Send files
+    Put(PutArgs),
     /// List a remote folder
     Ls(LsArgs),
+    /// Rename a remote file
+    Mv(MvArgs),
 }
 
 /// `ferrydeck serve`.
 #[derive(Args, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 pub struct ServeArgs {
     /// The folder to serve
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// Where to listen; repeatable. DIALECT is auto (default), classic or deck; port 0 takes any free one; the default is auto@127.0.0.1:18814
+    /// Where to listen; repeatable. DIALECT is auto (default), classic, session, colon, drop or deck; port 0 takes any free one; the default is auto@127.0.0.1:18814
     #[arg(long, value_name = "[DIALECT@]ADDR:PORT", value_parser = parse_listen)]
     pub listen: Vec<Listen>,
     /// No screen: one line an event on stdout
@@ -57,6 +65,21 @@ pub struct ServeArgs {
     /// Let classic listeners use ports outside 1024..=64000
     #[arg(long)]
     pub any_port: bool,
+    /// Let peers store new files (session, colon, drop); nothing is ever replaced
+    #[arg(long)]
+    pub allow_upload: bool,
+    /// Let peers rename files (session)
+    #[arg(long)]
+    pub allow_rename: bool,
+    /// Disk space uploads must leave free, as 500M or 2GiB [default: the smaller of 1 % and 1 GiB]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub min_free: Option<u64>,
+    /// The moment between a session's reply and the data behind it
+    #[arg(long, value_name = "TIME", default_value = "50ms", value_parser = parse_grace)]
+    pub session_pause: Duration,
+    /// How long a silence must be to end a session's upload
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = parse_time)]
+    pub session_quiet: Duration,
     /// What running transfers get when the server leaves
     #[arg(long, value_name = "TIME", default_value = "5s", value_parser = parse_grace)]
     pub grace: Duration,
@@ -92,6 +115,9 @@ pub struct Common {
     /// Let classic URLs use ports outside 1024..=64000
     #[arg(long)]
     pub any_port: bool,
+    /// Tell a colon server how many clients will come (1 to 9)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub clients: Option<u8>,
     /// The folder for what ferrydeck remembers [default: `$XDG_STATE_HOME/ferrydeck`]
     #[arg(long, value_name = "DIR", env = "FERRYDECK_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
@@ -120,7 +146,7 @@ pub struct LandingArgs {
 /// `ferrydeck connect`.
 #[derive(Args, Debug)]
 pub struct ConnectArgs {
-    /// `deck://host[:port]/folder` or `classic://host[:port]`; `host:port` means deck
+    /// `deck://host[:port]/folder`, or `classic://`, `session://`, `colon://`, `drop://host[:port]`; `host:port` means deck
     pub url: String,
     /// How downloads land.
     #[command(flatten)]
@@ -242,7 +268,9 @@ impl ServeArgs {
 
 fn admit_listener(listen: &Listen, any_port: bool) -> Result<(), Fault> {
     let Listen { speak, addr } = listen;
-    if !addr.ip().to_canonical().is_loopback() && *speak != Speak::Only(Dialect::Classic) {
+    if !addr.ip().to_canonical().is_loopback()
+        && matches!(speak, Speak::Auto | Speak::Only(Dialect::Deck))
+    {
         return Err(Fault::usage(format!(
             "{}@{addr} would be open to others: deck needs TLS there, which this version does not speak. \
              Use a loopback address (127.0.0.1:{}), or name a plaintext dialect: --listen classic@{addr}",
@@ -284,6 +312,11 @@ impl GetArgs {
             .iter()
             .map(|word| {
                 let url = url(word, self.common.any_port)?;
+                if !url.dialect.gets() {
+                    let words = format!("{} has no way to fetch files", url.dialect.label());
+                    return Err(Fault::failed(words));
+                }
+                store::admit_clients(url.dialect, self.common.clients)?;
                 if url.path.file_name().is_empty() {
                     return Err(Fault::usage(format!("{word} names no file")));
                 }

@@ -41,17 +41,32 @@ pub enum Dialect {
     Classic,
     /// ferrydeck's own protocol on the same magic.
     Deck,
+    /// Commands behind a 64-byte length: get, put, change, help, as often as one likes.
+    Session,
+    /// `name:GET` and `name:PUT`: one request a connection, the close is the end.
+    Colon,
+    /// A name and a size, then bytes until the close: put only.
+    Drop,
 }
 
 impl Dialect {
     /// Every dialect there is, in the order of the command line's help.
-    pub const ALL: [Self; 2] = [Self::Classic, Self::Deck];
+    pub const ALL: [Self; 5] = [
+        Self::Classic,
+        Self::Deck,
+        Self::Session,
+        Self::Colon,
+        Self::Drop,
+    ];
 
     /// The word used on the command line, in URLs, in the table and in JSON.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Classic => "classic",
             Self::Deck => "deck",
+            Self::Session => "session",
+            Self::Colon => "colon",
+            Self::Drop => "drop",
         }
     }
 
@@ -59,13 +74,16 @@ impl Dialect {
     pub const fn default_port(self) -> u16 {
         match self {
             Self::Classic | Self::Deck => 18_814,
+            Self::Session => 5050,
+            Self::Colon => 50_001,
+            Self::Drop => 5010,
         }
     }
 
     /// Whether a client can ask such a server what it holds.
     pub const fn lists(self) -> bool {
         match self {
-            Self::Classic => false,
+            Self::Classic | Self::Session | Self::Colon | Self::Drop => false,
             Self::Deck => true,
         }
     }
@@ -74,15 +92,44 @@ impl Dialect {
     pub const fn times_request(self) -> bool {
         match self {
             Self::Classic => true,
-            Self::Deck => false,
+            Self::Deck | Self::Session | Self::Colon | Self::Drop => false,
         }
+    }
+
+    /// Whether a person types on the other side: silence is no fault there.
+    pub const fn waits_for_a_person(self) -> bool {
+        matches!(self, Self::Session)
     }
 
     /// Whether a cut download can go on from where it stopped.
     pub const fn resumes(self) -> bool {
         match self {
-            Self::Classic => false,
+            Self::Classic | Self::Session | Self::Colon | Self::Drop => false,
             Self::Deck => true,
+        }
+    }
+
+    /// Whether a client can fetch a file.
+    pub const fn gets(self) -> bool {
+        match self {
+            Self::Classic | Self::Deck | Self::Session | Self::Colon => true,
+            Self::Drop => false,
+        }
+    }
+
+    /// Whether a client can store a file.
+    pub const fn puts(self) -> bool {
+        match self {
+            Self::Classic | Self::Deck => false,
+            Self::Session | Self::Colon | Self::Drop => true,
+        }
+    }
+
+    /// Whether a client can give a file another name.
+    pub const fn renames(self) -> bool {
+        match self {
+            Self::Classic | Self::Deck | Self::Colon | Self::Drop => false,
+            Self::Session => true,
         }
     }
 }

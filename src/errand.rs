@@ -15,7 +15,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::entity::{DisplayName, Entry, JobId, Kind, Outcome, RemotePath};
 use crate::event::{
-    Clash, Command, Event, Job, JobState, ListingState, Scope, Started, Wanted, What,
+    Clash, Command, Event, Job, JobState, ListingState, Outgoing, Scope, Started, Wanted, What,
 };
 use crate::line::{self, size_words};
 use crate::net::Handle;
@@ -52,7 +52,32 @@ pub async fn get(
 ) -> Done {
     let count = wanted.len();
     let wanted = wanted.into_iter().map(|path| Wanted { path, size: None });
-    let _ = handle.commands.send(Command::Fetch(wanted.collect()));
+    let command = Command::Fetch(wanted.collect());
+    see_through(handle, command, count, voice, out, err).await
+}
+
+/// Sends files to one server and tells how each ended.
+pub async fn put(
+    handle: &mut Handle,
+    outgoing: Vec<Outgoing>,
+    voice: Voice,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> Done {
+    let count = outgoing.len();
+    see_through(handle, Command::Send(outgoing), count, voice, out, err).await
+}
+
+/// Gives an order for `count` files and stays until each has ended.
+async fn see_through(
+    handle: &mut Handle,
+    command: Command,
+    count: usize,
+    voice: Voice,
+    out: &mut (dyn Write + Send),
+    err: &mut (dyn Write + Send),
+) -> Done {
+    let _ = handle.commands.send(command);
     let mut errand = Errand {
         voice,
         open: count,

@@ -5,6 +5,7 @@
 //! knows nouns and dials; it knows neither who sends nor who looks.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -180,14 +181,43 @@ pub enum Link {
     Ready {
         /// The server's name for itself, if it gave one.
         server: DisplayName,
-        /// Whether it can list folders.
-        lists: bool,
+        /// What can be asked of it.
+        offers: Offers,
     },
     /// Gone; the next request opens it anew.
     Lost {
         /// Why, for a person.
         why: DisplayName,
     },
+}
+
+/// What can be asked of a server, by its dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "five things, each its own")]
+pub struct Offers {
+    /// List folders.
+    pub lists: bool,
+    /// Fetch a file by its name.
+    pub gets: bool,
+    /// Store a file.
+    pub puts: bool,
+    /// Rename a file.
+    pub renames: bool,
+    /// Say what can be asked (session's `help`).
+    pub helps: bool,
+}
+
+impl Offers {
+    /// What a dialect has requests for.
+    pub const fn of(dialect: Dialect) -> Self {
+        Self {
+            lists: dialect.lists(),
+            gets: dialect.gets(),
+            puts: dialect.puts(),
+            renames: dialect.renames(),
+            helps: dialect.renames(),
+        }
+    }
 }
 
 /// Client: a part of a folder's listing, in the server's order.
@@ -223,9 +253,12 @@ pub struct Job {
     pub job: JobId,
     /// Its place in the queue, counted from 0.
     pub place: usize,
-    /// What is fetched.
+    /// Which way: fetched or sent.
+    pub direction: Direction,
+    /// The path on the server.
     pub path: RemotePath,
-    /// The local name it gets, last component only.
+    /// The name it gets: the local one of a download (last component only), the
+    /// server's of an upload.
     pub target: DisplayName,
     /// The whole file's bytes, if known.
     pub size: Option<u64>,
@@ -306,6 +339,15 @@ pub struct Wanted {
     pub size: Option<u64>,
 }
 
+/// One file to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Where it is on this machine.
+    pub local: PathBuf,
+    /// What it is to be called on the server.
+    pub path: RemotePath,
+}
+
 /// What a person tells the engine to do.
 #[derive(Clone, Debug)]
 pub enum Command {
@@ -322,6 +364,17 @@ pub enum Command {
     Open(RemotePath),
     /// Client: put files at the end of the queue.
     Fetch(Vec<Wanted>),
+    /// Client: put uploads at the end of the queue.
+    Send(Vec<Outgoing>),
+    /// Client: rename a file on the server. The answer is a note: `renamed` or `not_renamed`.
+    Rename {
+        /// The name it has.
+        from: RemotePath,
+        /// The name it gets.
+        to: RemotePath,
+    },
+    /// Client: ask the server what can be asked. The answer is a note: `help`.
+    Help,
     /// Client: hold an item.
     Pause(JobId),
     /// Client: let a held item go on.

@@ -26,7 +26,9 @@ use crate::model::{About, Badge, Role};
 use crate::net::fence::give_up_writing;
 use crate::net::pump::Way;
 use crate::net::server::{Door, Limits, Serve};
+use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::store::{Dotfiles, Store};
+use crate::net::wire::codec::Rights;
 use crate::net::{self, Engine, Handle};
 use crate::system::{Signals, host_name, is_terminal, raise_descriptors};
 
@@ -41,6 +43,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Serve(args) => serve(&args),
         Verb::Connect(args) => connect(&args),
         Verb::Get(args) => get(&args),
+        Verb::Put(args) => fetch::put(&args),
+        Verb::Mv(args) => fetch::mv(&args),
         Verb::Ls(args) => ls(&args),
     };
     done.unwrap_or_else(|error| {
@@ -89,15 +93,27 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
     }
     let screen = !args.headless && is_terminal();
     let about = about_server(args, &doors, &limits);
+    let rights = Rights {
+        read: true,
+        upload: args.allow_upload,
+        rename: args.allow_rename,
+        delete: false,
+    };
+    let landing = served_landing(args)?;
     // Before the runtime: the fence binds this thread and those it starts.
-    let fence = give_up_writing();
+    let notes = match &landing {
+        Some(_) => Vec::new(),
+        None => vec![("fence", give_up_writing().words().to_owned())],
+    };
     let engine = Engine::Serve(Serve {
         doors,
         store: Arc::new(store),
         limits,
         way: Way::BEST,
         name: host_name(),
-        notes: vec![("fence", fence.words().to_owned())],
+        rights,
+        landing,
+        notes,
     });
     let runtime = runtime()?;
     let signals = signals(&runtime)?;
@@ -120,6 +136,17 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
 fn signals(runtime: &Runtime) -> anyhow::Result<Signals> {
     let _inside = runtime.enter();
     Signals::new().context("cannot hear signals")
+}
+
+/// Where peers' files land: in the served folder, if they may write at all.
+fn served_landing(args: &ServeArgs) -> anyhow::Result<Option<Arc<Landing>>> {
+    if !args.allow_upload && !args.allow_rename {
+        return Ok(None);
+    }
+    let floor = args.min_free.map_or(Floor::Usual, Floor::Bytes);
+    Landing::open(&args.dir, dotfiles(args.hidden), floor, Make::Best)
+        .map(|landing| Some(Arc::new(landing)))
+        .with_context(|| format!("cannot land in {}", args.dir.display()))
 }
 
 /// Starts an engine on its runtime, from outside.
@@ -198,6 +225,8 @@ fn limits(args: &ServeArgs) -> Limits {
         stall: args.stall_timeout,
         idle: args.idle_timeout,
         grace: args.grace,
+        session_pause: args.session_pause,
+        session_quiet: args.session_quiet,
         max_connections: most,
         max_unidentified: usize::try_from(args.max_unidentified).unwrap_or(usize::MAX),
         max_unidentified_per_address: usize::try_from(args.max_unidentified_per_address)
@@ -207,7 +236,16 @@ fn limits(args: &ServeArgs) -> Limits {
 }
 
 fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
-    let mut badges = vec![Badge::READ_ONLY];
+    let mut badges = Vec::new();
+    if args.allow_upload {
+        badges.push(Badge::UPLOADS);
+    }
+    if args.allow_rename {
+        badges.push(Badge::RENAMES);
+    }
+    if badges.is_empty() {
+        badges.push(Badge::READ_ONLY);
+    }
     if args.hidden {
         badges.push(Badge::DOTFILES);
     }

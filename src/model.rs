@@ -65,6 +65,10 @@ pub struct Badge {
 impl Badge {
     /// Nobody can change what is served.
     pub const READ_ONLY: Self = Self::new("READ-ONLY", Weight::Plain);
+    /// Peers may store new files.
+    pub const UPLOADS: Self = Self::new("UPLOADS", Weight::Warn);
+    /// Peers may rename files.
+    pub const RENAMES: Self = Self::new("RENAMES", Weight::Warn);
     /// Names with a leading dot are served too.
     pub const DOTFILES: Self = Self::new("DOTFILES", Weight::Warn);
     /// A listener takes anybody, and anybody on the way can read along.

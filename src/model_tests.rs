@@ -254,6 +254,7 @@ fn a_listing_with_a_lost_page_is_never_called_whole() {
 
 fn job(job: u64, place: usize, state: JobState) -> What {
     What::Job(Arc::new(Job {
+        direction: Direction::In,
         job: JobId(job),
         place,
         path: RemotePath::from("p"),

@@ -18,12 +18,14 @@ use super::{
 };
 use crate::address::Url;
 use crate::app::Exit;
-use crate::cli::{ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs};
+use crate::cli::{
+    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MvArgs, PutArgs,
+};
 use crate::entity::{DisplayName, RemotePath};
 use crate::errand::{self, Done, Listing, Voice};
 use crate::event::Command;
 use crate::model::{About, Role};
-use crate::net::client::dial::{Patience, Target, knock};
+use crate::net::client::dial::{Patience, Target, knock, rename};
 use crate::net::client::{Dial, OnClash};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::{self, Engine};
@@ -75,11 +77,7 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
 pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     let goals = args.goals()?;
     let landing = landing(&args.landing)?;
-    let voice = match (args.json, is_terminal() && io::stderr().is_terminal()) {
-        (true, _) => Voice::Json,
-        (false, true) => Voice::Bars,
-        (false, false) => Voice::Plain,
-    };
+    let voice = voice(args.json);
     let runtime = runtime()?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
@@ -205,6 +203,64 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
+/// How an errand talks: bars where a person looks.
+fn voice(json: bool) -> Voice {
+    match (json, is_terminal() && io::stderr().is_terminal()) {
+        (true, _) => Voice::Json,
+        (false, true) => Voice::Bars,
+        (false, false) => Voice::Plain,
+    }
+}
+
+/// Sends files.
+pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
+    let (url, outgoing) = args.plan()?;
+    let voice = voice(args.json);
+    let dial = dial(&url, args.parallel, &args.common, None, OnClash::Fail);
+    let runtime = runtime()?;
+    let mut signals = signals(&runtime)?;
+    let code = runtime.block_on(async {
+        let mut handle = net::start(Engine::Dial(dial));
+        let (mut out, mut err) = (io::stdout(), io::stderr());
+        let errand = errand::put(&mut handle, outgoing, voice, &mut out, &mut err);
+        let done = tokio::select! {
+            done = errand => Some(done),
+            () = signals.any() => None,
+        };
+        let _ = handle.commands.send(Command::Abort);
+        let _ = timeout(LAST_MOMENT * 2, handle.task).await;
+        match done {
+            Some(Done::Well | Done::Unheard) => 0,
+            Some(Done::Badly) => 1,
+            None => INTERRUPTED,
+        }
+    });
+    runtime.shutdown_timeout(LAST_MOMENT);
+    Ok(ExitCode::from(code))
+}
+
+/// Renames one file.
+pub(super) fn mv(args: &MvArgs) -> anyhow::Result<ExitCode> {
+    let (url, from, to) = args.plan()?;
+    let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
+    let runtime = runtime()?;
+    let mut signals = signals(&runtime)?;
+    let renamed = runtime.block_on(async {
+        tokio::select! {
+            renamed = rename(&dial.target, dial.patience, &dial.name, &from, &to) => Some(renamed),
+            () = signals.any() => None,
+        }
+    });
+    runtime.shutdown_timeout(LAST_MOMENT);
+    match renamed {
+        None => Ok(ExitCode::from(INTERRUPTED)),
+        Some(Ok(())) => Ok(ExitCode::SUCCESS),
+        Some(Err(failure)) => {
+            Err(anyhow::Error::new(failure).context(format!("{} was not renamed", from.shown())))
+        }
+    }
+}
+
 fn dial(
     url: &Url,
     parallel: u8,
@@ -217,6 +273,7 @@ fn dial(
             dialect: url.dialect,
             host: url.host.clone(),
             port: url.port,
+            clients: common.clients,
         },
         patience: Patience::of(url.dialect),
         landing,

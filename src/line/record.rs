@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Serialize;
 
-use crate::entity::{Direction, DisplayName, RemotePath};
+use crate::entity::{DisplayName, RemotePath};
 use crate::event::{Ended, Event, Fact, Job, JobState, Listening, Started, What};
 
 /// RFC 3339 in UTC, to the millisecond.
@@ -63,7 +63,7 @@ pub fn json_of_job(at: jiff::Timestamp, job: &Job, started: Option<&Started>) ->
     let record = Record {
         ts: at.strftime(STAMP).to_string(),
         event: "transfer_ended",
-        direction: Some(Direction::In.label()),
+        direction: Some(job.direction.label()),
         bytes: Some(*bytes),
         size: Some(job.size),
         seconds: Some(thousandths(seconds)),

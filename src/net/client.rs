@@ -11,6 +11,7 @@ pub mod fetch;
 mod item;
 pub mod memory;
 mod orders;
+pub mod send;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -24,11 +25,11 @@ use tokio_util::task::TaskTracker;
 
 use self::browse::{Browse, Question, Remembered};
 use self::dial::{Patience, Target};
-use self::fetch::{Fetch, Finish, Kept};
+use self::fetch::{Finish, Kept};
 use self::item::{Item, Running, Why, discard};
 use self::memory::Memory;
-use crate::entity::{DisplayName, End, JobId, Outcome};
-use crate::event::{Clash, Command, Fact, Job, JobState, Started, What};
+use crate::entity::{Direction, DisplayName, End, JobId, Outcome};
+use crate::event::{Clash, Command, Fact, Job, JobState, Offers, Started, What};
 use crate::net::hub::{Closing, Hub};
 use crate::net::store::landing::Landing;
 
@@ -150,10 +151,11 @@ impl Queue {
             self.tracker.spawn(browse.run());
             return;
         }
+        let offers = Offers::of(target.dialect);
         let state = self.dial.state.clone();
         let opened = tokio::task::spawn_blocking(move || Memory::open(state, &target)).await;
         if let Ok(memory) = opened {
-            let mut remembered = Remembered::new(memory, Arc::clone(&self.hub));
+            let mut remembered = Remembered::new(memory, Arc::clone(&self.hub), offers);
             remembered.show();
             self.remembered = Some(remembered);
         }
@@ -171,41 +173,28 @@ impl Queue {
     }
 
     fn start(&mut self, job: JobId) {
-        let standing = self.standing;
         let Some(item) = self.items.get_mut(&job) else {
             return;
         };
-        let Some(landing) = self.dial.landing.clone() else {
+        let stop = CancellationToken::new();
+        let Some(attempt) = item.attempt(job, &self.dial, &self.hub, self.standing, &stop) else {
             item.end(Outcome::Failed, 0, "unsupported", "this client only looks");
             return self.tell(job);
         };
-        let stop = CancellationToken::new();
         item.running = Some(Running {
-            stop: stop.clone(),
+            stop,
             why: None,
             since: Instant::now(),
         });
         item.state = JobState::Asking;
         self.running += 1;
-        let fetch = Fetch {
-            job,
-            path: item.path.clone(),
-            name: item.target.clone(),
-            clash: item.clash.or(standing),
-            kept: item.kept.take(),
-            target: self.dial.target.clone(),
-            patience: self.dial.patience,
-            client: self.dial.name.clone(),
-            landing,
-            hub: Arc::clone(&self.hub),
-            stop,
-        };
         let (done, begun) = (self.done.clone(), self.done.clone());
         self.tracker.spawn(async move {
-            // Told even if the attempt panics: an item must not run for ever.
-            let task = tokio::spawn(fetch.run(Box::new(move |started| {
+            let begun = Box::new(move |started| {
                 let _ = begun.send(Report::Begun(job, started));
-            })));
+            });
+            // Told even if the attempt panics: an item must not run for ever.
+            let task = tokio::spawn(attempt.run(begun));
             let (finish, kept) = task.await.unwrap_or_else(|gone| {
                 let failure =
                     dial::Failure::new("panicked", format!("a fault in ferrydeck: {gone}"));
@@ -243,12 +232,17 @@ impl Queue {
         let arrived = kept.as_ref().map_or(0, |kept| kept.at);
         item.kept = kept;
         match finish {
-            Finish::Landed { name, bytes } => {
+            Finish::Landed {
+                name,
+                bytes,
+                outcome,
+            } => {
                 item.target = name;
                 item.size = Some(bytes);
-                item.end(Outcome::CompleteLength, bytes, "", "");
+                item.end(outcome, bytes, "", "");
                 let path = item.path.clone();
-                if let Some(remembered) = &mut self.remembered {
+                let fetched = item.direction == Direction::In;
+                if let Some(remembered) = self.remembered.as_mut().filter(|_| fetched) {
                     remembered.learn(&path, bytes);
                 }
             }
@@ -305,6 +299,7 @@ impl Queue {
         self.hub.job(Job {
             job,
             place,
+            direction: item.direction,
             path: item.path.clone(),
             target: DisplayName::from(item.target.as_str()),
             size: item.size,

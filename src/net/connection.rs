@@ -8,6 +8,7 @@
 
 mod answer;
 mod leave;
+mod receive;
 
 use std::io;
 use std::sync::Arc;
@@ -24,9 +25,10 @@ use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::{Outlet, Way, read_some};
 use crate::net::server::Limits;
 use crate::net::store::Store;
+use crate::net::store::landing::Landing;
 use crate::net::unsent::unsent;
-use crate::net::wire::codec::{After, Malformed, Request, ServerCodec};
-use crate::net::wire::{Sniffed, server_codec, sniff};
+use crate::net::wire::codec::{After, Cue, Malformed, Request, Rights, ServerCodec};
+use crate::net::wire::{Sniffed, server_codec, sniff_on};
 
 /// Bytes read from a quiet connection at once; grows with what a head needs.
 const READ: usize = 4 << 10;
@@ -48,6 +50,10 @@ pub struct Context {
     pub way: Way,
     /// The server's name for itself.
     pub name: Box<str>,
+    /// What peers may do here.
+    pub rights: Rights,
+    /// Where uploads land and files are renamed; `None` where nothing is written.
+    pub landing: Option<Arc<Landing>>,
 }
 
 /// Why the talk is over, with what is still to be told.
@@ -79,8 +85,23 @@ struct Talk {
     /// The transfer that ran last, for its bytes.
     last: Option<Arc<Started>>,
     first_byte: Option<Instant>,
+    /// How much the first read brought, until a codec has seen just that: in colon
+    /// a lone digit is a count only if it came alone.
+    first_read: Option<usize>,
     /// A transfer whose last bytes the peer has yet to acknowledge.
     pending: Option<XferGuard>,
+    /// Upload data came right before: until it has been quiet, what looks like a
+    /// command may be content, and writes nothing.
+    doubt: Doubt,
+    /// This silence has been told to the codec.
+    hushed: bool,
+}
+
+/// Whether requests may be smuggled in the content of an upload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Doubt {
+    Clear,
+    Smuggled,
 }
 
 /// Serves one connection to its end.
@@ -97,7 +118,10 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         wants: None,
         last: None,
         first_byte: None,
+        first_read: None,
         pending: None,
+        doubt: Doubt::Clear,
+        hushed: false,
     };
     let cancel = guard.cancel().clone();
     let over = tokio::select! {
@@ -119,7 +143,7 @@ impl Talk {
                 if self.is_late(guard, dialect, speak) {
                     return out_of_time(guard).await;
                 }
-                let mut codec = server_codec(dialect);
+                let mut codec = server_codec(dialect, speak);
                 self.converse(guard, codec.as_mut(), speak).await
             }
             Err(over) => over,
@@ -131,9 +155,13 @@ impl Talk {
         if let Speak::Only(dialect) = speak {
             return Ok(dialect);
         }
+        let mut cue = Cue::Bytes;
         loop {
-            match sniff(&self.input) {
+            match sniff_on(&self.input, cue) {
                 Sniffed::Is(dialect) => return Ok(dialect),
+                Sniffed::More | Sniffed::Unknown if cue == Cue::Close => {
+                    return Err(self.closed_early());
+                }
                 Sniffed::More => {}
                 Sniffed::Tls => {
                     return Err(Over::Unwelcome(
@@ -154,10 +182,22 @@ impl Talk {
                     )));
                 }
             }
-            if self.read(guard).await? == 0 {
-                return Err(self.closed_early());
-            }
+            cue = self.opening_cue(guard, cue).await?;
         }
+    }
+
+    /// More bytes, one silence once something has come, or the close.
+    async fn opening_cue(&mut self, guard: &ConnGuard, before: Cue) -> Result<Cue, Over> {
+        let read = if before == Cue::Bytes && !self.input.is_empty() {
+            let quiet = self.context.limits.session_quiet;
+            match timeout(quiet, self.read(guard)).await {
+                Ok(read) => read?,
+                Err(_) => return Ok(Cue::Quiet),
+            }
+        } else {
+            self.read(guard).await?
+        };
+        Ok(if read == 0 { Cue::Close } else { Cue::Bytes })
     }
 
     fn closed_early(&self) -> Over {
@@ -207,7 +247,13 @@ impl Talk {
     ) -> Result<Request, Over> {
         loop {
             if !self.input.is_empty() {
-                match codec.decode(&self.input).map_err(Over::Malformed)? {
+                let seen = self.first_read.take().unwrap_or(self.input.len());
+                let seen = seen.min(self.input.len());
+                let mut decoded = codec.decode(&self.input[..seen]).map_err(Over::Malformed)?;
+                if decoded.is_none() && seen < self.input.len() {
+                    decoded = codec.decode(&self.input).map_err(Over::Malformed)?;
+                }
+                match decoded {
                     Some((used, request)) => {
                         self.input.drain(..used);
                         self.input.shrink_to(READ);
@@ -225,19 +271,52 @@ impl Talk {
                 }
             }
             let read = match self.exact_deadline(guard, codec.dialect(), speak) {
-                None => self.read(guard).await?,
+                None => self.read_or_quiet(guard, codec).await?,
                 Some(deadline) => {
                     let Ok(read) = timeout_at(deadline, self.read(guard)).await else {
                         return Err(out_of_time(guard).await);
                     };
-                    read?
+                    Some(read?)
                 }
             };
-            if read == 0 {
+            let cue = match read {
+                Some(1..) => continue,
+                Some(0) => Cue::Close,
+                None => Cue::Quiet,
+            };
+            if let Some((used, request)) =
+                codec.decode_on(&self.input, cue).map_err(Over::Malformed)?
+            {
+                self.input.drain(..used);
+                self.wants = None;
+                return Ok(request);
+            }
+            if cue == Cue::Close {
                 let clean = codec.eof(&self.input);
                 return Err(clean.map_or_else(Over::Malformed, |()| Over::PeerClosed));
             }
         }
+    }
+
+    /// Reads; in dialects that mind it, one silence is heard as `None` first.
+    async fn read_or_quiet(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+    ) -> Result<Option<usize>, Over> {
+        let heeds = !self.input.is_empty() || self.doubt == Doubt::Smuggled;
+        if codec.minds_quiet() && heeds && !self.hushed {
+            let quiet = self.context.limits.session_quiet;
+            let Ok(read) = timeout(quiet, self.read(guard)).await else {
+                self.hushed = true;
+                self.doubt = Doubt::Clear;
+                return Ok(None);
+            };
+            return read.map(Some);
+        }
+        let read = self.read(guard).await?;
+        self.hushed = false;
+        Ok(Some(read))
     }
 
     /// When the whole request must be here: from accept on a port of its own,
@@ -278,7 +357,10 @@ impl Talk {
         };
         if read > 0 {
             guard.dials().add_in(read as u64);
-            self.first_byte.get_or_insert_with(Instant::now);
+            if self.first_byte.is_none() {
+                self.first_byte = Some(Instant::now());
+                self.first_read = Some(read);
+            }
             if guard.dials().phase() == Phase::Opening {
                 guard.dials().set_phase(Phase::Request);
             }

@@ -31,6 +31,7 @@ fn order(path: &str) -> TransferOrder {
         job: None,
         dialect: Dialect::Deck,
         direction: Direction::Out,
+        proof: Outcome::CompleteLength,
         path: RemotePath::from(path),
         size: Some(10),
         offset: 0,

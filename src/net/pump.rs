@@ -7,6 +7,7 @@
 //! a read that would block moves to a blocking thread. Coming in, socket and
 //! disk overlap: while one buffer is written, the next fills.
 
+mod desk;
 mod intake;
 
 use std::fs::File;
@@ -22,6 +23,7 @@ use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio::task::{spawn_blocking, yield_now};
 
+pub use self::desk::Desk;
 pub use self::intake::{Intake, Order, Taken, Unreceived};
 use crate::meter::Dials;
 use crate::net::hub::XferGuard;

@@ -29,6 +29,8 @@ use crate::net::connection::{self, Context};
 use crate::net::hub::{Closing, Hub, Living, is_loopback};
 use crate::net::pump::Way;
 use crate::net::store::Store;
+use crate::net::store::landing::Landing;
+use crate::net::wire::codec::Rights;
 
 /// How often a full house looks again for a place.
 const PLACE_CHECK: Duration = Duration::from_millis(100);
@@ -50,6 +52,10 @@ pub struct Limits {
     pub stall: Duration,
     /// The longest pause between two requests.
     pub idle: Duration,
+    /// The moment between a reply and what must come as a segment of its own.
+    pub session_pause: Duration,
+    /// How long a silence must be to mean something.
+    pub session_quiet: Duration,
     /// What running transfers get when the server leaves.
     pub grace: Duration,
     /// The longest drain after the last byte.
@@ -72,6 +78,8 @@ impl Default for Limits {
             request: Duration::from_secs(1),
             stall: Duration::from_secs(30),
             idle: Duration::from_mins(5),
+            session_pause: Duration::from_millis(50),
+            session_quiet: Duration::from_millis(200),
             grace: Duration::from_secs(5),
             linger: Duration::from_secs(2),
             linger_bytes: 1 << 20,
@@ -95,6 +103,10 @@ pub struct Serve {
     pub way: Way,
     /// The server's name for itself.
     pub name: Box<str>,
+    /// What peers may do here.
+    pub rights: Rights,
+    /// Where uploads land and files are renamed; `None` where nothing is written.
+    pub landing: Option<Arc<Landing>>,
     /// Words for the first notes: what was given up, what could not be.
     pub notes: Vec<(&'static str, String)>,
 }
@@ -118,6 +130,8 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             limits: serve.limits.clone(),
             way: serve.way,
             name: serve.name,
+            rights: serve.rights,
+            landing: serve.landing,
         }),
         places: Arc::new(Semaphore::new(serve.limits.max_connections)),
         tracker: TaskTracker::new(),

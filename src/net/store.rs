@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use list::Lister;
+use rustix::fs::{Mode, OFlags};
 
 use crate::entity::{Entry, Kind, RemotePath};
 use crate::net::wire::codec::{Refusal, Version};
@@ -160,6 +161,16 @@ pub struct Source {
 }
 
 impl Source {
+    /// Opens a file of this machine's own user for sending: no fence, no dotfile
+    /// rule, but a regular file it must be.
+    pub fn open_own(path: &Path) -> Result<Self, Denied> {
+        // A FIFO must not hang the thread.
+        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let fd = rustix::fs::open(path, flags, Mode::empty())
+            .map_err(|errno| Denied::of_error(&errno.into()))?;
+        Self::new(File::from(fd))
+    }
+
     fn new(file: File) -> Result<Self, Denied> {
         let meta = file.metadata().map_err(|error| Denied::of_error(&error))?;
         if meta.is_dir() {
@@ -365,6 +376,30 @@ pub fn unwritable(name: &str, dotfiles: Dotfiles) -> Option<&'static str> {
             Some("the name begins with a dot; --hidden allows that")
         }
         _ => None,
+    }
+}
+
+/// Why a name would not survive a move to another system, if it would not: what
+/// peers of the old dialects write must.
+pub fn unportable(name: &str) -> Option<&'static str> {
+    const DEVICES: [&str; 4] = ["CON", "PRN", "AUX", "NUL"];
+    let stem = name.split('.').next().unwrap_or(name).trim_end();
+    let upper = stem.to_ascii_uppercase();
+    let numbered = |prefix: &str| {
+        upper.strip_prefix(prefix).is_some_and(|tail| {
+            tail.chars().count() == 1 && tail.chars().all(|ch| "123456789¹²³".contains(ch))
+        })
+    };
+    if name.starts_with('.') {
+        Some("the name begins with a dot")
+    } else if name.ends_with(['.', ' ']) {
+        Some("the name ends in a dot or a blank")
+    } else if name.contains(['\\', '/', ':', '*', '?', '"', '<', '>', '|']) {
+        Some("the name holds one of \\ / : * ? \" < > |")
+    } else if DEVICES.contains(&upper.as_str()) || numbered("COM") || numbered("LPT") {
+        Some("the name is a device's on Windows")
+    } else {
+        None
     }
 }
 

@@ -199,8 +199,8 @@ fn link(model: &Model, screen: &Screen) -> Vec<Piece> {
     let theme = screen.theme;
     let (sign, words, style) = match &model.remote.link {
         Link::Connecting => (spinner(model), "connecting".to_owned(), theme.warn()),
-        Link::Ready { server, lists } => {
-            let name = match (server.as_str(), lists) {
+        Link::Ready { server, offers } => {
+            let name = match (server.as_str(), offers.lists) {
                 ("", true) => "connected".to_owned(),
                 ("", false) => "ready".to_owned(),
                 (name, _) => format::cut(name, 30),

@@ -320,7 +320,7 @@ impl Screen {
 
     /// Whether the server cannot list, so names are asked for.
     pub(super) fn asks_for_names(&self, model: &Model) -> bool {
-        matches!(model.remote.link, Link::Ready { lists: false, .. })
+        matches!(model.remote.link, Link::Ready { offers, .. } if !offers.lists)
             || (self.files.asks && !matches!(model.remote.link, Link::Ready { .. }))
     }
 

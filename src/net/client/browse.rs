@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use super::dial::{Failure, Line, Patience, Target};
 use super::memory::Memory;
 use crate::entity::{DisplayName, RemotePath};
-use crate::event::{Link, Listing, ListingState, What};
+use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
 use crate::net::wire::codec::{Answer, Page, Request};
 
@@ -123,7 +123,7 @@ impl Browse {
             });
         self.hub.link(Link::Ready {
             server,
-            lists: true,
+            offers: Offers::of(self.target.dialect),
         });
         Ok(line)
     }
@@ -211,14 +211,16 @@ async fn keep_alive(line: &mut Option<Line>, pinging: &mut bool) -> Result<(), F
 pub struct Remembered {
     memory: Memory,
     hub: Arc<Hub>,
+    offers: Offers,
     request: u64,
 }
 
 impl Remembered {
-    pub(super) fn new(memory: Memory, hub: Arc<Hub>) -> Self {
+    pub(super) fn new(memory: Memory, hub: Arc<Hub>, offers: Offers) -> Self {
         Self {
             memory,
             hub,
+            offers,
             request: 0,
         }
     }
@@ -228,7 +230,7 @@ impl Remembered {
         self.request += 1;
         self.hub.link(Link::Ready {
             server: DisplayName::default(),
-            lists: false,
+            offers: self.offers,
         });
         self.hub.tell(What::Listing(Listing {
             path: RemotePath::root(),

@@ -5,20 +5,25 @@
 //! patience. It knows nothing of queues, files or screens.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::Interest;
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
-use crate::entity::Dialect;
+use crate::entity::{Dialect, RemotePath};
 use crate::net::hub::is_loopback;
 use crate::net::pump::read_some;
-use crate::net::wire::client_codec;
-use crate::net::wire::codec::{Answer, ClientCodec, Malformed, Refusal, Request, Welcome};
+use crate::net::wire::client_codec_counting;
+use crate::net::wire::codec::{Answer, ClientCodec, Cue, Malformed, Refusal, Request, Welcome};
 
 /// Bytes read at once while heads are read.
 const READ: usize = 64 << 10;
+/// How long a silence must be to mean something (`--session-quiet`'s default).
+pub(super) const QUIET: Duration = Duration::from_millis(200);
+/// What lies behind a word that must come as a segment of its own (dialects, "colon").
+const APART: Duration = Duration::from_millis(300);
 /// The longest an answer's head may take, from the first wait to its last byte.
 const ANSWER: Duration = Duration::from_secs(30);
 /// The longest wait for a name server.
@@ -33,6 +38,8 @@ pub struct Target {
     pub host: String,
     /// Its port.
     pub port: u16,
+    /// How many clients will come, where the dialect says that (colon, `--clients`).
+    pub clients: Option<u8>,
 }
 
 /// How long a client waits.
@@ -52,7 +59,7 @@ impl Patience {
                 connect: Duration::from_secs(1),
                 gap: Duration::from_secs(1),
             },
-            Dialect::Deck => Self {
+            Dialect::Deck | Dialect::Session | Dialect::Colon | Dialect::Drop => Self {
                 connect: Duration::from_secs(10),
                 gap: Duration::from_secs(30),
             },
@@ -89,6 +96,10 @@ impl Failure {
 
 impl From<Malformed> for Failure {
     fn from(malformed: Malformed) -> Self {
+        if malformed.cause == Malformed::ABSENT {
+            // The server says so itself: no rule is broken.
+            return Self::new("not_found", malformed.detail);
+        }
         Self::new(
             "malformed",
             format!("the server broke the protocol: {}", malformed.detail),
@@ -98,9 +109,9 @@ impl From<Malformed> for Failure {
 
 /// An open connection.
 pub struct Line {
-    pub(super) socket: TcpStream,
+    pub(super) socket: Arc<TcpStream>,
     pub(super) input: Vec<u8>,
-    codec: Box<dyn ClientCodec>,
+    pub(super) codec: Box<dyn ClientCodec>,
     gap: Duration,
     /// How the server greeted, in dialects that greet.
     pub welcome: Option<Welcome>,
@@ -120,9 +131,9 @@ impl Line {
         let socket = connect(target, patience).await?;
         let _ = socket.set_nodelay(true);
         let mut line = Self {
-            socket,
+            socket: Arc::new(socket),
             input: Vec::new(),
-            codec: client_codec(target.dialect),
+            codec: codec_of(target)?,
             gap: patience.gap,
             welcome: None,
         };
@@ -134,6 +145,10 @@ impl Line {
                 Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
                 _ => return Err(Failure::unexpected()),
             }
+        } else if !out.is_empty() {
+            // A segment of its own; the server must not read it with the request.
+            line.send(&out).await?;
+            sleep(APART).await;
         }
         Ok(line)
     }
@@ -169,16 +184,28 @@ impl Line {
     }
 
     async fn hear_on(&mut self) -> Result<Answer, Failure> {
+        let mut hushed = false;
         loop {
             if let Some((used, answer)) = self.codec.decode(&self.input)? {
                 self.input.drain(..used);
                 return Ok(answer);
             }
+            let mut again = Vec::new();
+            self.codec.again(&mut again);
+            self.send(&again).await?;
             if self.input.len() >= self.codec.head_limit() {
                 return Err(Failure::new("malformed", "the server's answer has no end"));
             }
-            let read = timeout(self.gap, read_some(&self.socket, &mut self.input, READ)).await;
+            let minds = self.codec.minds_quiet() && !hushed && !self.input.is_empty();
+            let wait = if minds { QUIET } else { self.gap };
+            let read = timeout(wait, read_some(&self.socket, &mut self.input, READ)).await;
+            hushed = minds && read.is_err();
             match read {
+                Err(_) if minds => {
+                    if let Some(answer) = self.answer_on(Cue::Quiet)? {
+                        return Ok(answer);
+                    }
+                }
                 Err(_) => {
                     let silent =
                         format!("the server was silent for {:.0} s", self.gap.as_secs_f64());
@@ -187,14 +214,32 @@ impl Line {
                         .quiet()
                         .ok_or_else(|| Failure::new("timeout", silent));
                 }
+                // A server that drops us with our bytes unread resets: to a question
+                // that has no answer yet that is a close like any other.
+                Ok(Err(error)) if self.input.is_empty() && is_reset(&error) => {
+                    return self.codec.eof(&[]).map_err(|_| broke(&error));
+                }
                 Ok(Err(error)) => return Err(broke(&error)),
-                Ok(Ok(0)) => return Ok(self.codec.eof(&self.input)?),
+                Ok(Ok(0)) => {
+                    if let Some(answer) = self.answer_on(Cue::Close)? {
+                        return Ok(answer);
+                    }
+                    return Ok(self.codec.eof(&self.input)?);
+                }
                 Ok(Ok(_)) => {}
             }
         }
     }
 
-    async fn send(&self, mut bytes: &[u8]) -> Result<(), Failure> {
+    fn answer_on(&mut self, cue: Cue) -> Result<Option<Answer>, Failure> {
+        let answered = self.codec.answer_on(&self.input, cue)?;
+        Ok(answered.map(|(used, answer)| {
+            self.input.drain(..used);
+            answer
+        }))
+    }
+
+    pub(super) async fn send(&self, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
             let write = self
                 .socket
@@ -206,6 +251,52 @@ impl Line {
             bytes = &bytes[sent..];
         }
         Ok(())
+    }
+}
+
+/// The codec for a target, as it is to be spoken to.
+pub(super) fn codec_of(target: &Target) -> Result<Box<dyn ClientCodec>, Failure> {
+    client_codec_counting(target.dialect, target.clients)
+        .map_err(|cannot| Failure::new("unsupported", cannot.detail))
+}
+
+fn is_reset(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::ConnectionReset
+}
+
+/// Renames a file on the server, over a connection of its own.
+pub async fn rename(
+    target: &Target,
+    patience: Patience,
+    name: &str,
+    from: &RemotePath,
+    to: &RemotePath,
+) -> Result<(), Failure> {
+    let request = Request::Rename {
+        from: from.clone(),
+        to: to.clone(),
+    };
+    // What the dialect cannot ask is said before anybody is called.
+    codec_of(target)?
+        .ask(&request, &mut Vec::new())
+        .map_err(|cannot| Failure::new("unsupported", cannot.detail))?;
+    let mut line = Line::open(target, patience, name).await?;
+    line.ask(&request).await?;
+    match line.hear().await? {
+        Answer::Renamed => Ok(()),
+        Answer::Refused { refusal } => Err(Failure::refused(refusal)),
+        _ => Err(Failure::unexpected()),
+    }
+}
+
+/// Asks what can be asked: the server's own words, which may be dirty.
+pub async fn help(target: &Target, patience: Patience, name: &str) -> Result<String, Failure> {
+    let mut line = Line::open(target, patience, name).await?;
+    line.ask(&Request::Help).await?;
+    match line.hear().await? {
+        Answer::Help { text } => Ok(text),
+        Answer::Refused { refusal } => Err(Failure::refused(refusal)),
+        _ => Err(Failure::unexpected()),
     }
 }
 
@@ -227,6 +318,7 @@ async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failu
         dialect,
         host,
         port,
+        ..
     } = target;
     let found = timeout(LOOK_UP, lookup_host((host.as_str(), *port))).await;
     let addrs: Vec<SocketAddr> = match found {

@@ -8,15 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{Failure, Line, Patience, Target, broke};
-use crate::entity::{Dialect, Direction, JobId, Outcome, RemotePath};
+use super::dial::{Failure, Line, Patience, QUIET, Target, broke};
+use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::event::{Clash, Started};
 use crate::net::hub::{Hub, TransferOrder, XferGuard};
-use crate::net::pump::{Intake, Order, Taken, Unreceived};
+use crate::net::pump::{Desk, Intake, Order, Taken, Unreceived, read_some};
 use crate::net::store::landing::{Landing, Part, Unlanded};
-use crate::net::wire::codec::{Answer, Content, Refusal, Request, Version};
+use crate::net::wire::codec::{Answer, Content, Cue, Refusal, Request, Take, Version};
+
+/// Bytes taken off the socket before they go to the disk, of a stream.
+const STREAM: usize = 256 << 10;
 
 /// What has arrived of a file, kept for the next attempt.
 #[derive(Debug)]
@@ -54,6 +58,8 @@ pub struct Fetch {
     pub(super) landing: Arc<Landing>,
     pub(super) hub: Arc<Hub>,
     pub(super) stop: CancellationToken,
+    /// How sure the end is; the codec says.
+    pub(super) proof: Outcome,
 }
 
 /// How an attempt ended.
@@ -65,6 +71,8 @@ pub enum Finish {
         name: String,
         /// Bytes of the whole file.
         bytes: u64,
+        /// How sure that is.
+        outcome: Outcome,
     },
     /// The name is taken and somebody has to say what to do.
     Clash,
@@ -102,19 +110,24 @@ impl Fetch {
             reached = reach => reached?,
             () = stop.cancelled() => return Ok(Finish::Stopped),
         };
-        let (mut line, content) = reached;
+        let (mut line, coming) = reached;
         let (peer, addr) = line.ends()?;
         let guard = self.hub.dial(peer, addr);
         let xfer = guard.start(TransferOrder {
             job: Some(self.job),
             dialect: self.target.dialect,
             direction: Direction::In,
+            proof: line.codec.proof(),
             path: self.path.clone(),
-            size: Some(content.size),
-            offset: content.offset,
+            size: coming.as_ref().map(|content| content.size),
+            offset: coming.as_ref().map_or(0, |content| content.offset),
         });
         begun(Arc::clone(xfer.started()));
-        let taken = self.take(&mut line, &content, &xfer).await;
+        self.proof = line.codec.proof();
+        let taken = match coming {
+            Some(content) => self.take(&mut line, &content, &xfer).await,
+            None => self.take_stream(&mut line, &xfer).await,
+        };
         drop(line);
         self.close(taken, xfer).await
     }
@@ -143,7 +156,7 @@ impl Fetch {
     }
 
     /// Asks for the file, from where we are. If it has changed since, from the start.
-    async fn reach(&mut self) -> Result<(Line, Content), Failure> {
+    async fn reach(&mut self) -> Result<(Line, Option<Content>), Failure> {
         let mut line = Line::open(&self.target, self.patience, &self.client).await?;
         // Without a mark nobody can tell whether the rest belongs to what is here.
         self.kept.take_if(|kept| kept.version.is_none());
@@ -160,6 +173,10 @@ impl Fetch {
             .await?;
             let content = match line.hear().await? {
                 Answer::Content(content) => content,
+                Answer::Stream => {
+                    self.kept = Some(self.begin(None, None).await?);
+                    return Ok((line, None));
+                }
                 Answer::Refused {
                     refusal: Refusal::Changed | Refusal::BadOffset,
                 } if self.kept.is_some() => {
@@ -175,7 +192,10 @@ impl Fetch {
                 _ => return Err(Failure::unexpected()),
             };
             match &self.kept {
-                None => self.kept = Some(self.begin(&content).await?),
+                None => {
+                    let version = content.version.clone();
+                    self.kept = Some(self.begin(Some(content.size), version).await?);
+                }
                 Some(kept) if kept.size == content.size => {}
                 Some(_) => {
                     self.kept = None;
@@ -183,23 +203,86 @@ impl Fetch {
                     return Err(Failure::new("malformed", words));
                 }
             }
-            return Ok((line, content));
+            return Ok((line, Some(content)));
         }
     }
 
-    async fn begin(&self, content: &Content) -> Result<Kept, Failure> {
-        let (landing, name, size) = (Arc::clone(&self.landing), self.name.clone(), content.size);
-        let part = spawn_blocking(move || landing.begin(&name, Some(size)))
+    async fn begin(&self, size: Option<u64>, version: Option<Version>) -> Result<Kept, Failure> {
+        let (landing, name) = (Arc::clone(&self.landing), self.name.clone());
+        let part = spawn_blocking(move || landing.begin(&name, size))
             .await
             .map_err(|gone| Failure::new("disk", gone.to_string()))?
             .map_err(|error| unlanded(&error))?;
         Ok(Kept {
             part,
             at: 0,
-            size,
-            version: content.version.clone(),
+            size: size.unwrap_or(0),
+            version,
             stage: Stage::Open,
         })
+    }
+
+    /// Takes a payload whose length nobody announced, until the codec tells its end.
+    async fn take_stream(&mut self, line: &mut Line, xfer: &XferGuard) -> Result<(), Stop> {
+        let Some(kept) = self.kept.take() else {
+            return Err(Stop::Failed(Failure::unexpected()));
+        };
+        let mut desk = Desk::new(kept.part);
+        let mut cue = Cue::Bytes;
+        let finale = loop {
+            let Take { content, end } = line
+                .codec
+                .take(&line.input, cue)
+                .map_err(|broken| Stop::Failed(broken.into()))?;
+            if content > 0 {
+                let rest = line.input.split_off(content);
+                let full = std::mem::replace(&mut line.input, rest);
+                xfer.add(content as u64);
+                desk.write(full)
+                    .await
+                    .map_err(|error| Stop::Failed(unlanded(&error)))?;
+            }
+            if let Some(finale) = end {
+                break finale;
+            }
+            cue = self.next_cue(line, cue).await?;
+        };
+        let size = desk.at();
+        let part = desk
+            .close()
+            .await
+            .map_err(|error| Stop::Failed(unlanded(&error)))?;
+        self.proof = finale.outcome;
+        self.kept = Some(Kept {
+            part,
+            at: size,
+            size,
+            version: None,
+            stage: Stage::Told,
+        });
+        Ok(())
+    }
+
+    /// More bytes, a silence where it means something, or the close.
+    async fn next_cue(&self, line: &mut Line, before: Cue) -> Result<Cue, Stop> {
+        let room = STREAM.saturating_sub(line.input.len()).max(4 << 10);
+        let minds = line.codec.minds_quiet() && before == Cue::Bytes;
+        let gap = self.patience.gap;
+        let wait = if minds { QUIET } else { gap };
+        let read = tokio::select! {
+            read = timeout(wait, read_some(&line.socket, &mut line.input, room)) => read,
+            () = self.stop.cancelled() => return Err(Stop::Told),
+        };
+        match read {
+            Ok(Ok(0)) => Ok(Cue::Close),
+            Ok(Ok(_)) => Ok(Cue::Bytes),
+            Ok(Err(error)) => Err(Stop::Failed(broke(&error))),
+            Err(_) if minds => Ok(Cue::Quiet),
+            Err(_) => {
+                let words = format!("the server was silent for {:.0} s", gap.as_secs_f64());
+                Err(Stop::Failed(Failure::new("timeout", words)))
+            }
+        }
     }
 
     /// Takes every run until the server has said the end.
@@ -275,12 +358,12 @@ impl Fetch {
             Err(Stop::Told) => Ok(Finish::Stopped),
             Err(Stop::Failed(failure)) => Err(failure),
         };
-        if self.target.dialect == Dialect::Classic && !self.is_whole() {
+        if !self.target.dialect.resumes() && !self.is_whole() {
             // Such a server always begins at the first byte.
             self.kept = None;
         }
         match &landed {
-            Ok(Finish::Landed { .. }) => xfer.end(Outcome::CompleteLength, "", ""),
+            Ok(Finish::Landed { .. }) => xfer.end(self.proof, "", ""),
             Ok(Finish::Clash | Finish::Skipped) => {
                 xfer.end(Outcome::Cancelled, "exists", "the name is taken");
             }
@@ -304,7 +387,11 @@ impl Fetch {
             .await
             .map_err(|gone| Failure::new("disk", gone.to_string()))?;
         match landed {
-            Ok(name) => Ok(Finish::Landed { name, bytes }),
+            Ok(name) => Ok(Finish::Landed {
+                name,
+                bytes,
+                outcome: self.proof,
+            }),
             Err(Unlanded::Taken) if self.clash == Some(Clash::Skip) => Ok(Finish::Skipped),
             Err(Unlanded::Taken) => {
                 self.kept = Some(kept);

@@ -4,19 +4,32 @@
 //! `schedule`'s, next door. They know the queue and the commands. They must never
 //! wait: no socket and no file is touched here.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::Queue;
 use super::browse::Question;
 use super::item::{Item, Why, discard};
-use crate::entity::{JobId, RemotePath};
-use crate::event::{Clash, Command, JobState, Scope, Wanted};
+use super::{Queue, dial};
+use crate::entity::{Direction, JobId, RemotePath};
+use crate::event::{Clash, Command, JobState, Outgoing, Scope, Wanted};
 
 impl Queue {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Open(path) => self.open(path),
-            Command::Fetch(wanted) => wanted.into_iter().for_each(|wanted| self.put(wanted)),
+            Command::Fetch(wanted) => {
+                for Wanted { path, size } in wanted {
+                    self.put(None, path, size);
+                }
+            }
+            Command::Send(outgoing) => {
+                for Outgoing { local, path } in outgoing {
+                    self.put(Some(local), path, None);
+                }
+            }
+            Command::Rename { from, to } => self.rename(from, to),
+            Command::Help => self.help(),
             Command::Pause(job) => self.pause(job),
             Command::Resume(job) | Command::Retry(job) => self.requeue(job),
             Command::Cancel(job) => self.cancel(job),
@@ -42,16 +55,22 @@ impl Queue {
         self.ask.send_replace(Some(question));
     }
 
-    fn put(&mut self, wanted: Wanted) {
+    /// Puts an item at the end: an upload of `local`, or a download.
+    fn put(&mut self, local: Option<PathBuf>, path: RemotePath, size: Option<u64>) {
         let job = JobId(self.next_job);
         self.next_job += 1;
-        let target = String::from_utf8_lossy(wanted.path.file_name()).into_owned();
+        let target = String::from_utf8_lossy(path.file_name()).into_owned();
         self.items.insert(
             job,
             Item {
-                path: wanted.path,
+                direction: match local {
+                    Some(_) => Direction::Out,
+                    None => Direction::In,
+                },
+                local,
+                path,
                 target,
-                size: wanted.size,
+                size,
                 state: JobState::Queued,
                 clash: None,
                 kept: None,
@@ -61,6 +80,36 @@ impl Queue {
         );
         self.order.push(job);
         self.tell_at(job, self.order.len() - 1);
+    }
+
+    /// Renames beside the queue; the answer is a note.
+    fn rename(&self, from: RemotePath, to: RemotePath) {
+        let (target, patience) = (self.dial.target.clone(), self.dial.patience);
+        let (name, hub) = (self.dial.name.clone(), Arc::clone(&self.hub));
+        self.tracker.spawn(async move {
+            match dial::rename(&target, patience, &name, &from, &to).await {
+                Ok(()) => hub.note(
+                    "renamed",
+                    &format!("{} is now {}", from.shown(), to.shown()),
+                ),
+                Err(failure) => hub.note(
+                    "not_renamed",
+                    &format!("{} was not renamed: {}", from.shown(), failure.detail),
+                ),
+            }
+        });
+    }
+
+    /// Asks what can be asked; the answer is a note.
+    fn help(&self) {
+        let (target, patience) = (self.dial.target.clone(), self.dial.patience);
+        let (name, hub) = (self.dial.name.clone(), Arc::clone(&self.hub));
+        self.tracker.spawn(async move {
+            match dial::help(&target, patience, &name).await {
+                Ok(text) => hub.note("help", &text),
+                Err(failure) => hub.note("help", &format!("no help: {}", failure.detail)),
+            }
+        });
     }
 
     fn pause(&mut self, job: JobId) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
+use tokio::time::sleep;
 
 use super::leave::{broken, finish};
 use super::{Heard, Over, READ, Talk};
@@ -18,7 +19,7 @@ use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::pump::{Broken, read_some};
 use crate::net::store::{Denied, Fate, Source};
 use crate::net::wire::codec::{
-    After, Content, Refusal, Reply, Request, Rights, ServerCodec, Version, Welcome,
+    After, Content, Gait, Refusal, Reply, Request, ServerCodec, Version, Welcome,
 };
 use crate::net::wire::deck::{PAGE_BYTES, PAGE_ENTRIES};
 
@@ -37,10 +38,7 @@ impl Talk {
             Request::Hello { .. } => {
                 let welcome = Welcome {
                     name: self.context.name.clone(),
-                    rights: Rights {
-                        read: true,
-                        ..Rights::default()
-                    },
+                    rights: self.context.rights,
                 };
                 match self.say(guard, codec, &Reply::Welcome(welcome)).await? {
                     After::Next => Ok(After::Next),
@@ -59,6 +57,12 @@ impl Talk {
                     Err(denied) => self.refuse(guard, codec, path, denied).await,
                 }
             }
+            Request::Put { path, size } => self.put(guard, codec, path, size).await,
+            Request::Rename { from, to } => self.rename(guard, codec, from, to).await,
+            Request::Help => self.say(guard, codec, &Reply::Help).await,
+            Request::Bye => Ok(After::Close),
+            Request::Aside => Ok(After::Next),
+            Request::Other => self.say(guard, codec, &Reply::Heard).await,
             Request::List { path } => self.list(guard, codec, path).await,
             Request::Get {
                 path,
@@ -68,7 +72,7 @@ impl Talk {
         }
     }
 
-    async fn say(
+    pub(super) async fn say(
         &mut self,
         guard: &ConnGuard,
         codec: &mut dyn ServerCodec,
@@ -78,10 +82,15 @@ impl Talk {
         guard.dials().set_phase(Phase::Sending);
         let after = codec.encode(reply, &mut self.outlet.head);
         self.outlet.flush().await.map_err(broken)?;
+        codec.epilogue(&mut self.outlet.head);
+        if !self.outlet.head.is_empty() {
+            sleep(self.context.limits.session_pause).await;
+            self.outlet.flush().await.map_err(broken)?;
+        }
         Ok(after)
     }
 
-    async fn refuse(
+    pub(super) async fn refuse(
         &mut self,
         guard: &ConnGuard,
         codec: &mut dyn ServerCodec,
@@ -149,7 +158,17 @@ impl Talk {
         let opened = off_loop(move || admit(store.read(&sought)?, offset, version, limit)).await;
         let source = match opened {
             Ok(source) => source,
-            Err(denied) => return self.refuse(guard, codec, path, denied).await,
+            Err(denied) => match codec.second_guess() {
+                // Asked once a request: the guess of a guess is none.
+                Some(Request::Get {
+                    path,
+                    offset,
+                    version,
+                }) => {
+                    return Box::pin(self.get(guard, codec, path, offset, version)).await;
+                }
+                _ => return self.refuse(guard, codec, path, denied).await,
+            },
         };
         // Before the birth is told: whoever hears of it must see a busy connection.
         guard.dials().set_phase(Phase::Sending);
@@ -157,6 +176,7 @@ impl Talk {
             job: None,
             dialect: codec.dialect(),
             direction: Direction::Out,
+            proof: codec.proof(),
             path,
             size: Some(source.size),
             offset,
@@ -196,9 +216,16 @@ impl Talk {
             version: Some(source.version.clone()),
         });
         let after = codec.encode(&head, &mut self.outlet.head);
+        let apart = codec.gait() == Gait::Apart;
+        let pause = self.context.limits.session_pause;
         let socket = Arc::clone(&self.socket);
         let outlet = &mut self.outlet;
         let sending = async {
+            if apart {
+                // The peer reads head and payload with one receive each.
+                outlet.flush().await?;
+                sleep(pause).await;
+            }
             let mut at = offset;
             while at < source.size {
                 let run = codec.next_run(at, source.size - at, &mut outlet.head);
@@ -304,7 +331,7 @@ async fn drain_beside(socket: &TcpStream) -> std::convert::Infallible {
 }
 
 /// Runs what touches the disk on a blocking thread.
-async fn off_loop<T: Send + 'static>(
+pub(super) async fn off_loop<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Denied> + Send + 'static,
 ) -> Result<T, Denied> {
     spawn_blocking(work).await.unwrap_or_else(|gone| {

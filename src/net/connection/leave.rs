@@ -212,7 +212,7 @@ pub(super) enum Heard {
 pub(super) fn finish(xfer: XferGuard, heard: Heard) {
     match heard {
         Heard::Close | Heard::Early | Heard::Nothing => {
-            xfer.end(Outcome::CompleteLength, "", "");
+            xfer.end_well();
         }
         // Dropped: it ends as the connection was sentenced.
         Heard::Cut => drop(xfer),

@@ -116,6 +116,7 @@ impl ConnGuard {
             dials: self.dials_arc(),
             started,
             began: Instant::now(),
+            proof: order.proof,
             ended: false,
         }
     }
@@ -164,6 +165,8 @@ pub struct TransferOrder {
     pub dialect: Dialect,
     /// Which way.
     pub direction: Direction,
+    /// How sure its end will be if it goes well.
+    pub proof: Outcome,
     /// Which path on the serving side.
     pub path: RemotePath,
     /// The whole file's bytes, if known.
@@ -179,6 +182,7 @@ pub struct XferGuard {
     dials: Arc<Dials>,
     started: Arc<Started>,
     began: Instant,
+    proof: Outcome,
     ended: bool,
 }
 
@@ -201,6 +205,12 @@ impl XferGuard {
     /// How long it has run.
     pub fn took(&self) -> std::time::Duration {
         self.began.elapsed()
+    }
+
+    /// Ends it well, with the word its dialect allows.
+    pub fn end_well(self) {
+        let proof = self.proof;
+        self.end(proof, "", "");
     }
 
     /// Ends it.

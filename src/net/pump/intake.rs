@@ -127,9 +127,11 @@ impl Intake {
     }
 }
 
-type Written = (Part, Vec<u8>, Result<(), Unlanded>);
+/// A write that is done: the part, the empty buffer, and how it went.
+pub(super) type Written = (Part, Vec<u8>, Result<(), Unlanded>);
 
-fn write_behind(mut part: Part, mut buffer: Vec<u8>, at: u64) -> JoinHandle<Written> {
+/// Writes a buffer at an offset, on a blocking thread.
+pub(super) fn write_behind(mut part: Part, mut buffer: Vec<u8>, at: u64) -> JoinHandle<Written> {
     // std's File on a blocking thread: tokio's own loses the error of a full disk.
     spawn_blocking(move || {
         let done = part

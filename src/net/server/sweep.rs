@@ -90,6 +90,10 @@ fn overdue(watch: &Watch, living: &Living, now: Instant, limits: &Limits) -> Opt
         {
             Some(Rule::FirstByte)
         }
+        // A person types there, and may think for minutes.
+        Phase::Opening if known.is_some_and(Dialect::waits_for_a_person) => {
+            (stood >= limits.idle).then_some(Rule::Idle)
+        }
         // A listener of one dialect knows it at accept: the head's own limit runs.
         Phase::Opening if known.is_some_and(|dialect| !dialect.times_request()) => {
             (stood >= limits.head).then_some(Rule::Head)

@@ -8,16 +8,17 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FallocateFlags, FlockOperation, Mode, OFlags, RenameFlags, fallocate, flock,
-    fstat, fstatvfs, linkat, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags,
+    fallocate, flock, fstat, fstatvfs, linkat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
-use super::{Dotfiles, RESERVED, unwritable};
+use super::{Dotfiles, RESERVED, unportable, unwritable};
 use crate::event::Clash;
 
 /// Disk space is reserved at most so far ahead of the bytes that are here.
@@ -105,6 +106,35 @@ impl Landing {
         unwritable(name, self.dotfiles)
     }
 
+    /// Why a name that a peer gave must not be written here, if it must not: it has
+    /// to be portable as well.
+    pub fn refuses_from_peer(&self, name: &str) -> Option<&'static str> {
+        self.refuses(name).or_else(|| unportable(name))
+    }
+
+    /// Gives a regular file in this folder another name; a taken one is not replaced.
+    pub fn rename(&self, from: &str, to: &str) -> Result<(), Unlanded> {
+        let dir = &*self.dir;
+        let stat = statat(dir, from, AtFlags::SYMLINK_NOFOLLOW)?;
+        if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
+            return Err(Unlanded::Name("not a regular file"));
+        }
+        match renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
+            Ok(()) => {}
+            Err(Errno::EXIST) => return Err(Unlanded::Taken),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+                match linkat(dir, from, dir, to, AtFlags::empty()) {
+                    Err(Errno::EXIST) => return Err(Unlanded::Taken),
+                    linked => linked?,
+                }
+                unlinkat(dir, from, AtFlags::empty())?;
+            }
+            Err(errno) => return Err(errno.into()),
+        }
+        rustix::fs::fsync(dir)?;
+        Ok(())
+    }
+
     /// The first of `name (1).ext`, `name (2).ext`, … that is free.
     pub fn free_name(&self, name: &str) -> Option<String> {
         (1..10_000)
@@ -117,6 +147,10 @@ impl Landing {
         if let Some(why) = self.refuses(name) {
             return Err(Unlanded::Name(why));
         }
+        self.begin_unnamed(size)
+    }
+
+    fn begin_unnamed(&self, size: Option<u64>) -> Result<Part, Unlanded> {
         self.room_for(size.unwrap_or(0))?;
         let (file, temporary) = match self.make {
             Make::Best => match tmpfile(&self.dir)? {
@@ -279,6 +313,31 @@ impl Part {
             Err(errno) => return Err(errno.into()),
         }
         self.reserved = goal;
+        Ok(())
+    }
+
+    /// Puts content before what was written, or takes bytes off its front: where
+    /// a head turned out shorter or longer than it looked. Does nothing for nothing.
+    pub fn reshape(&mut self, landing: &Landing, prepend: &[u8], cut: u64) -> Result<(), Unlanded> {
+        if prepend.is_empty() && cut == 0 {
+            return Ok(());
+        }
+        let mut fresh = landing.begin_unnamed(self.size)?;
+        let length = self.file.metadata()?.len().saturating_sub(cut);
+        let shift = prepend.len() as u64;
+        fresh.make_room(length + shift)?;
+        fresh.file.write_all_at(prepend, 0)?;
+        let mut buffer = vec![0; 1 << 20];
+        let mut done = 0;
+        while done < length {
+            let want = usize::try_from(length - done)
+                .unwrap_or(buffer.len())
+                .min(buffer.len());
+            self.file.read_exact_at(&mut buffer[..want], cut + done)?;
+            fresh.file.write_all_at(&buffer[..want], shift + done)?;
+            done += want as u64;
+        }
+        *self = fresh;
         Ok(())
     }
 

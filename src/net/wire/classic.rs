@@ -35,7 +35,7 @@
 //! no time and no version.
 
 use super::codec::{
-    After, Answer, ClientCodec, Content, Malformed, Refusal, Reply, Request, ServerCodec,
+    After, Answer, ClientCodec, Content, Malformed, Payload, Refusal, Reply, Request, ServerCodec,
 };
 use crate::entity::{Dialect, RemotePath};
 
@@ -97,6 +97,8 @@ fn check_opening(input: &[u8], kind: u8) -> Result<(), Malformed> {
     }
 }
 
+impl Payload for Server {}
+
 impl ServerCodec for Server {
     fn dialect(&self) -> Dialect {
         Dialect::Classic
@@ -150,7 +152,14 @@ impl ServerCodec for Server {
             },
             Reply::Refused(_) => response(REFUSED, 0, out),
             // Answers to requests that classic does not have: nothing to say.
-            Reply::Welcome(_) | Reply::Page(_) | Reply::Stat { .. } | Reply::Pong { .. } => {}
+            Reply::Welcome(_)
+            | Reply::Page(_)
+            | Reply::Stat { .. }
+            | Reply::Ready
+            | Reply::Renamed
+            | Reply::Help
+            | Reply::Heard
+            | Reply::Pong { .. } => {}
         }
         After::Close
     }
@@ -222,6 +231,8 @@ fn response_head(input: &[u8]) -> Result<Option<(u8, u32)>, Malformed> {
 fn excess() -> Malformed {
     Malformed::new("excess", "more bytes than announced")
 }
+
+impl Payload for Client {}
 
 impl ClientCodec for Client {
     fn dialect(&self) -> Dialect {

@@ -4,7 +4,7 @@
 //! tokio, a socket, a file or a clock. A codec sees heads only; payload passes
 //! it by as a *run* of raw bytes whose length it announced or learned (law 3).
 
-use crate::entity::{Dialect, Entry, RemotePath};
+use crate::entity::{Dialect, Entry, Outcome, RemotePath};
 
 /// What a client may ask, in any dialect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +33,28 @@ pub enum Request {
         /// The content the client believes in; another one is refused as changed.
         version: Option<Version>,
     },
+    /// A file to be stored: its payload follows, and [`Payload::take`] tells its end.
+    Put {
+        /// Under which name.
+        path: RemotePath,
+        /// How many bytes are announced; a wish, not a fact.
+        size: Option<u64>,
+    },
+    /// Another name for a file.
+    Rename {
+        /// The name it has.
+        from: RemotePath,
+        /// The name it gets.
+        to: RemotePath,
+    },
+    /// What can one ask here?
+    Help,
+    /// The client leaves.
+    Bye,
+    /// Something that needs no answer: colon's count of clients.
+    Aside,
+    /// Something not understood that must be answered all the same, or the peer waits for ever.
+    Other,
     /// Is anybody there?
     Ping {
         /// Comes back in the answer.
@@ -48,6 +70,12 @@ impl Request {
             Self::List { .. } => "list",
             Self::Stat { .. } => "stat",
             Self::Get { .. } => "get",
+            Self::Put { .. } => "put",
+            Self::Rename { .. } => "rename",
+            Self::Help => "help",
+            Self::Bye => "bye",
+            Self::Aside => "aside",
+            Self::Other => "other",
             Self::Ping { .. } => "ping",
         }
     }
@@ -55,8 +83,17 @@ impl Request {
     /// The path it is about, if it is about one.
     pub const fn path(&self) -> Option<&RemotePath> {
         match self {
-            Self::List { path } | Self::Stat { path } | Self::Get { path, .. } => Some(path),
-            Self::Hello { .. } | Self::Ping { .. } => None,
+            Self::List { path }
+            | Self::Stat { path }
+            | Self::Get { path, .. }
+            | Self::Put { path, .. }
+            | Self::Rename { from: path, .. } => Some(path),
+            Self::Hello { .. }
+            | Self::Help
+            | Self::Bye
+            | Self::Aside
+            | Self::Other
+            | Self::Ping { .. } => None,
         }
     }
 }
@@ -115,6 +152,14 @@ pub enum Reply {
     },
     /// To `Get`: payload follows, framed by `next_run` and `finish`.
     Content(Content),
+    /// To `Put`: send on. Where a dialect has no word for it, nothing is said.
+    Ready,
+    /// To `Rename`: done.
+    Renamed,
+    /// To `Help`.
+    Help,
+    /// To `Other`: something short and fixed.
+    Heard,
     /// To `Ping`.
     Pong {
         /// As it came.
@@ -174,6 +219,12 @@ pub enum Refusal {
     TooLarge,
     /// The request exists but this server does not do it.
     Unsupported,
+    /// This peer lacks the right (upload, rename).
+    NotAllowed,
+    /// The name must not be written here.
+    BadName,
+    /// The disk has no room for it.
+    NoRoom,
     /// The disk failed.
     Failed,
     /// The server is leaving.
@@ -182,12 +233,15 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::NotFound,
         Self::Changed,
         Self::BadOffset,
         Self::TooLarge,
         Self::Unsupported,
+        Self::NotAllowed,
+        Self::BadName,
+        Self::NoRoom,
         Self::Failed,
         Self::Leaving,
     ];
@@ -200,6 +254,9 @@ impl Refusal {
             Self::BadOffset => "bad_offset",
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
+            Self::NotAllowed => "not_allowed",
+            Self::BadName => "bad_name",
+            Self::NoRoom => "no_room",
             Self::Failed => "failed",
             Self::Leaving => "leaving",
         }
@@ -213,6 +270,9 @@ impl Refusal {
             Self::BadOffset => "the file is shorter than that",
             Self::TooLarge => "the file is larger than this protocol can carry",
             Self::Unsupported => "this server does not do that",
+            Self::NotAllowed => "this server does not allow that",
+            Self::BadName => "the server cannot store a file under that name",
+            Self::NoRoom => "the server has no room for it",
             Self::Failed => "the server could not read it",
             Self::Leaving => "the server is shutting down",
         }
@@ -229,6 +289,10 @@ pub struct Malformed {
 }
 
 impl Malformed {
+    /// The cause when the payload is the peer's own sentence for "there is no
+    /// such file": no rule is broken, and the detail says all there is to say.
+    pub const ABSENT: &'static str = "absent";
+
     /// A broken rule with its words.
     pub fn new(cause: &'static str, detail: impl Into<String>) -> Self {
         Self {
@@ -247,8 +311,74 @@ pub enum After {
     Close,
 }
 
+/// What a codec is told besides bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Cue {
+    /// These bytes have come; more may.
+    Bytes,
+    /// And then nothing for a while (the connection's `--session-quiet`, 200 ms).
+    Quiet,
+    /// And then the peer closed in good order. A reset is never told: it is a failure.
+    Close,
+}
+
+/// How much of an incoming payload's bytes is content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Take {
+    /// So many bytes at the front of the input are content, for sure. The rest
+    /// is held back by the caller and shown again with more behind it.
+    pub content: usize,
+    /// Set when the payload is over.
+    pub end: Option<Finale>,
+}
+
+/// The end of an incoming payload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finale {
+    /// Bytes behind the content that are no content and no request (an end marker).
+    pub skip: usize,
+    /// How sure the dialect is: one of the three words for an end that went well.
+    pub outcome: Outcome,
+    /// drop, where the header turns out shorter than it looked: content that
+    /// belongs before what was stored.
+    pub prepend: Vec<u8>,
+    /// drop, where the header turns out longer: stored bytes that are header.
+    pub cut: u64,
+}
+
+impl Finale {
+    /// An end behind `skip` bytes of marker, with everything stored where it belongs.
+    pub const fn new(outcome: Outcome, skip: usize) -> Self {
+        Self {
+            skip,
+            outcome,
+            prepend: Vec::new(),
+            cut: 0,
+        }
+    }
+}
+
+/// Tells content from framing in a payload whose length nobody announced for certain.
+pub trait Payload {
+    /// Looks at the payload's bytes that are not stored yet.
+    ///
+    /// What it returns depends on the bytes and the cue alone, not on how they
+    /// were cut. It may hold back at most 4 KiB: with that much input and more,
+    /// `content` is at least the excess. Bytes it called content count as taken:
+    /// they are not shown again.
+    ///
+    /// # Errors
+    /// The payload is broken: its end never came, it is shorter than announced,
+    /// or it is the dialect's own sentence for "there is no such file". Nothing
+    /// of it is kept.
+    fn take(&mut self, input: &[u8], cue: Cue) -> Result<Take, Malformed> {
+        let _ = (input, cue);
+        Err(Malformed::new("order", "no payload is due"))
+    }
+}
+
 /// The serving half of a dialect, one instance a connection.
-pub trait ServerCodec: Send {
+pub trait ServerCodec: Payload + Send {
     /// Which dialect.
     fn dialect(&self) -> Dialect;
 
@@ -264,6 +394,36 @@ pub trait ServerCodec: Send {
     /// peer announced.
     fn decode(&mut self, input: &[u8]) -> Result<Option<(usize, Request)>, Malformed>;
 
+    /// Reads a request whose end is told by a cue other than bytes: by silence or
+    /// by the close. Called after `decode` found none in the same bytes.
+    fn decode_on(&mut self, input: &[u8], cue: Cue) -> Result<Option<(usize, Request)>, Malformed> {
+        let _ = (input, cue);
+        Ok(None)
+    }
+
+    /// Whether silence means something in this dialect: then [`Cue::Quiet`] is told,
+    /// at most once for each silence.
+    fn minds_quiet(&self) -> bool {
+        false
+    }
+
+    /// Where a request's path does not exist: what the peer may have meant
+    /// instead (colon's glued digit). Asked at most once a request.
+    fn second_guess(&mut self) -> Option<Request> {
+        None
+    }
+
+    /// How sure an end of a payload that was sent is.
+    fn proof(&self) -> Outcome {
+        Outcome::CompleteLength
+    }
+
+    /// How a content head leaves: with the payload, or as a segment of its own
+    /// with a moment (`--session-pause`, 50 ms) behind it.
+    fn gait(&self) -> Gait {
+        Gait::Joined
+    }
+
     /// How many bytes the unfinished head in `input` needs in all, if that can
     /// be told yet; for "3 of 10 bytes".
     fn wants(&self, input: &[u8]) -> Option<usize>;
@@ -273,6 +433,13 @@ pub trait ServerCodec: Send {
 
     /// Appends a reply's bytes. For [`Reply::Content`] only what precedes the payload.
     fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After;
+
+    /// Appends what belongs to the reply just encoded but must not share a
+    /// segment with it: it leaves a moment (`--session-pause`) behind. Asked
+    /// after every reply but [`Reply::Content`]; nothing in most dialects.
+    fn epilogue(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
 
     /// The largest file this dialect can carry, in bytes.
     fn size_limit(&self) -> u64;
@@ -285,6 +452,15 @@ pub trait ServerCodec: Send {
     /// Appends what stands behind the last run. `spoilt` says that the content
     /// changed while it was sent, for dialects that have words for it.
     fn finish(&mut self, spoilt: Option<Refusal>, out: &mut Vec<u8>) -> After;
+}
+
+/// How a head and its payload leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gait {
+    /// In one write.
+    Joined,
+    /// One after the other, with a moment between: the peer reads them apart.
+    Apart,
 }
 
 /// What a client hears.
@@ -313,6 +489,18 @@ pub enum Answer {
         /// How many, at least 1.
         len: u64,
     },
+    /// A file follows whose length is not announced: [`Payload::take`] tells its end.
+    Stream,
+    /// To `Put`: the server wants the payload now. In dialects where nothing is
+    /// said, told at once.
+    Ready,
+    /// To `Rename`: done.
+    Renamed,
+    /// To `Help`: the server's own words; may be dirty.
+    Help {
+        /// Its text.
+        text: String,
+    },
     /// The file is whole: as many bytes as announced, and the end was told.
     End,
     /// To `Ping`.
@@ -328,12 +516,14 @@ pub enum Answer {
 }
 
 /// The asking half of a dialect, one instance a connection.
-pub trait ClientCodec: Send + Sync {
+pub trait ClientCodec: Payload + Send + Sync {
     /// Which dialect.
     fn dialect(&self) -> Dialect;
 
     /// Appends what a client says before anything else; nothing in most dialects.
-    /// True if an answer ([`Answer::Welcome`]) must be awaited before asking.
+    /// True if an answer ([`Answer::Welcome`]) must be awaited before asking. What
+    /// is said and awaits no answer (colon's count) leaves as a segment of its
+    /// own, with 300 ms behind it.
     fn greet(&mut self, name: &str, out: &mut Vec<u8>) -> bool;
 
     /// Appends a request's bytes.
@@ -346,6 +536,57 @@ pub trait ClientCodec: Send + Sync {
     /// Reads one answer from the front of `input`: the bytes it used (may be 0) and the
     /// answer. `Ok(None)` means more bytes are needed.
     fn decode(&mut self, input: &[u8]) -> Result<Option<(usize, Answer)>, Malformed>;
+
+    /// Reads an answer whose end is told by a cue other than bytes. Called after
+    /// `decode` found none in the same bytes; on [`Cue::Close`] before `eof`.
+    fn answer_on(&mut self, input: &[u8], cue: Cue) -> Result<Option<(usize, Answer)>, Malformed> {
+        let _ = (input, cue);
+        Ok(None)
+    }
+
+    /// Whether silence means something in this dialect: then [`Cue::Quiet`] is
+    /// told, at most once for each silence, to `answer_on` or to `take`.
+    fn minds_quiet(&self) -> bool {
+        false
+    }
+
+    /// Appends what must be said again before the answer can come (colon: the
+    /// server did not understand). Asked whenever `decode` wants more bytes.
+    fn again(&mut self, out: &mut Vec<u8>) {
+        let _ = out;
+    }
+
+    /// Looks at a file that is to be sent, chunk after chunk, before anything is
+    /// said: `at` is the chunk's offset. For dialects that cannot carry every content.
+    ///
+    /// # Errors
+    /// The dialect cannot carry this content; the words name the offset.
+    fn vet(&mut self, chunk: &[u8], at: u64) -> Result<(), Malformed> {
+        let _ = (chunk, at);
+        Ok(())
+    }
+
+    /// Whether every file has to be looked at with `vet` before it is sent.
+    fn vets(&self) -> bool {
+        false
+    }
+
+    /// The largest file this dialect can carry, in bytes.
+    fn size_limit(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Appends what stands behind the last byte of a payload that was sent.
+    /// `Close` means that our half is shut down then; that is how the end is told.
+    fn finish(&mut self, out: &mut Vec<u8>) -> After {
+        let _ = out;
+        After::Close
+    }
+
+    /// How sure the end of a payload that was sent is.
+    fn proof(&self) -> Outcome {
+        Outcome::CompleteLength
+    }
 
     /// The server closed with `input` unread: an answer where close is one
     /// (classic's [`Answer::End`]), else what is missing.

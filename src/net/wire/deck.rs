@@ -47,7 +47,8 @@
 //! version   = bytes .size (0..64)                  ; opaque; changes whenever the content may have
 //! kind      = 0 / 1                                ; file / folder
 //! hash      = bytes .size 32                       ; not sent yet, not read yet
-//! code      = 1..7       ; not found, changed, bad offset, too large, unsupported, failed, leaving
+//! code      = 1..10      ; not found, changed, bad offset, too large, unsupported, failed, leaving,
+//!                        ; not allowed, bad name, no room
 //! ```
 //!
 //! # Who says what
@@ -167,7 +168,9 @@ fn name_fault(name: &str) -> Option<&'static str> {
         "." | ".." => Some("a name of dots alone"),
         _ if name.len() > NAME_MAX => Some("a name of more than 255 bytes"),
         _ if name.contains('/') => Some("a name with a slash in it"),
-        _ if name.chars().any(char::is_control) => Some("a name with a control character in it"),
+        _ if name.bytes().any(|byte| byte.is_ascii_control()) => {
+            Some("a name with a control character in it")
+        }
         _ => None,
     }
 }

@@ -10,18 +10,64 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::codec::{
-    After, Answer, ClientCodec, Content, Malformed, Page, Refusal, Reply, Request, Rights,
-    ServerCodec, Version, Welcome,
+    After, Answer, ClientCodec, Content, Cue, Malformed, Page, Refusal, Reply, Request, Rights,
+    ServerCodec, Take, Version, Welcome,
 };
 use super::{SNIFF_LIMIT, Sniffed, client_codec, server_codec, sniff};
-use crate::entity::{Dialect, Entry, Kind, RemotePath};
+use crate::entity::{Dialect, Entry, Kind, Outcome, RemotePath, Speak};
 
 /// Which way a connection's bytes are cut.
-type Cuts<'a> = &'a mut dyn Iterator<Item = usize>;
+pub(super) type Cuts<'a> = &'a mut dyn Iterator<Item = usize>;
+
+/// The most a payload may hold back, in bytes.
+pub(super) const HOLD_MAX: usize = 4096;
+
+/// Dialects that read one request a connection and nothing behind it.
+fn asks_once(dialect: Dialect) -> bool {
+    match dialect {
+        Dialect::Classic | Dialect::Colon | Dialect::Drop => true,
+        Dialect::Deck | Dialect::Session => false,
+    }
+}
+
+/// A request that the dialect has, whichever it is.
+fn probe(dialect: Dialect) -> Request {
+    let path = "docs/a.txt".into();
+    if dialect.gets() {
+        let (offset, version) = (0, None);
+        return Request::Get {
+            path,
+            offset,
+            version,
+        };
+    }
+    let size = Some(90);
+    Request::Put { path, size }
+}
+
+/// A request without what hangs on segmentation: drop's guess at the size.
+fn settled(request: Request) -> Request {
+    match request {
+        Request::Put { path, .. } => Request::Put { path, size: None },
+        other => other,
+    }
+}
+
+/// What a friendly server that has no files says.
+fn reply_to(request: &Request) -> Option<Reply> {
+    match request {
+        Request::Help => Some(Reply::Help),
+        Request::Rename { .. } => Some(Reply::Renamed),
+        Request::Other => Some(Reply::Heard),
+        Request::Bye | Request::Aside => None,
+        _ => Some(Reply::Refused(Refusal::NotFound)),
+    }
+}
 
 /// A client that has been welcomed, where the dialect has that, and its server.
-fn greeted(dialect: Dialect) -> (Box<dyn ClientCodec>, Box<dyn ServerCodec>) {
-    let (mut client, mut server) = (client_codec(dialect), server_codec(dialect));
+pub(super) fn greeted(dialect: Dialect) -> (Box<dyn ClientCodec>, Box<dyn ServerCodec>) {
+    let mut client = client_codec(dialect);
+    let mut server = server_codec(dialect, Speak::Auto);
     let mut hello = Vec::new();
     if client.greet("me", &mut hello) {
         assert!(matches!(server.decode(&hello), Ok(Some((used, _))) if used == hello.len()));
@@ -49,17 +95,17 @@ fn serve(
                 Ok(None) => {
                     assert!(held.len() < server.head_limit());
                     let wants = server.wants(&held);
-                    assert!(wants.is_some_and(|it| it > held.len() && it <= server.head_limit()));
+                    assert!(wants.is_none_or(|it| it > held.len() && it <= server.head_limit()));
                     break;
                 }
                 Ok(Some((used, request))) => {
                     assert!(used > 0 && used <= server.head_limit());
                     held.drain(..used);
-                    heard.push(request);
-                    let mut words = Vec::new();
-                    let no = Reply::Refused(Refusal::NotFound);
+                    let reply = reply_to(&request);
+                    heard.push(settled(request));
+                    let after = reply.map(|it| server.encode(&it, &mut Vec::new()));
                     // One request a connection: the rest is drained, not decoded.
-                    if server.encode(&no, &mut words) == After::Close {
+                    if after == Some(After::Close) {
                         return (heard, Ok(()));
                     }
                 }
@@ -70,75 +116,167 @@ fn serve(
 }
 
 /// What a client made of a connection.
-#[derive(Debug, PartialEq)]
-struct Told {
-    answers: Vec<Answer>,
-    payload: Vec<u8>,
-    end: Result<Answer, Malformed>,
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Told {
+    pub answers: Vec<Answer>,
+    pub payload: Vec<u8>,
+    /// How a stream ended, if one did.
+    pub outcome: Option<Outcome>,
+    pub end: Option<Result<Answer, Malformed>>,
 }
 
-/// Feeds a client in pieces, takes the runs off the stream, and closes at the end.
-fn listen(client: &mut dyn ClientCodec, bytes: &[u8], cuts: Cuts<'_>) -> Told {
-    let (mut answers, mut payload) = (Vec::new(), Vec::new());
-    let (mut held, mut owed, mut rest) = (Vec::new(), 0_usize, bytes);
-    loop {
-        loop {
-            let now = owed.min(held.len());
-            payload.extend(held.drain(..now));
-            owed -= now;
-            if owed > 0 {
-                break;
-            }
-            match client.decode(&held) {
-                Err(fault) => {
-                    let end = Err(fault);
-                    return Told {
-                        answers,
-                        payload,
-                        end,
-                    };
-                }
-                Ok(None) => {
-                    assert!(held.len() < client.head_limit());
-                    break;
-                }
-                Ok(Some((used, answer))) => {
-                    held.drain(..used);
-                    if let Answer::Run { len, .. } = answer {
-                        owed = usize::try_from(len).unwrap_or(usize::MAX);
+impl Told {
+    /// Whether the file passes for a whole one.
+    fn ended(&self) -> bool {
+        self.outcome.is_some()
+            || self.answers.contains(&Answer::End)
+            || self.end == Some(Ok(Answer::End))
+    }
+}
+
+/// Whose turn the next bytes are.
+#[derive(Clone, Copy)]
+enum Turn {
+    Answer,
+    Run(usize),
+    Stream,
+}
+
+struct Ear<'a> {
+    client: &'a mut dyn ClientCodec,
+    held: Vec<u8>,
+    turn: Turn,
+    told: Told,
+}
+
+impl Ear<'_> {
+    /// One step with what is held; whether there may be another.
+    fn step(&mut self, cue: Cue) -> Result<bool, Malformed> {
+        match self.turn {
+            Turn::Run(owed) => {
+                let now = owed.min(self.held.len());
+                self.told.payload.extend(self.held.drain(..now));
+                self.turn = match owed - now {
+                    0 => Turn::Answer,
+                    owed if cue == Cue::Close => {
+                        let detail = format!("closed within a run, {owed} missing");
+                        return Err(Malformed::new("short", detail));
                     }
-                    answers.push(answer);
+                    owed => Turn::Run(owed),
+                };
+                Ok(matches!(self.turn, Turn::Answer))
+            }
+            Turn::Stream => {
+                let Take { content, end } = self.client.take(&self.held, cue)?;
+                assert!(end.is_some() || self.held.len() - content <= HOLD_MAX);
+                self.told.payload.extend(self.held.drain(..content));
+                let Some(end) = end else {
+                    return Ok(false);
+                };
+                self.held.drain(..end.skip);
+                self.told.outcome = Some(end.outcome);
+                self.turn = Turn::Answer;
+                Ok(cue != Cue::Close)
+            }
+            Turn::Answer => {
+                let mut heard = self.client.decode(&self.held)?;
+                if heard.is_none() {
+                    assert!(self.held.len() < self.client.head_limit());
+                    self.client.again(&mut Vec::new());
+                    heard = self.client.answer_on(&self.held, cue)?;
                 }
+                let Some((used, answer)) = heard else {
+                    return Ok(false);
+                };
+                self.held.drain(..used);
+                self.turn = match answer {
+                    Answer::Run { len, .. } => {
+                        Turn::Run(usize::try_from(len).unwrap_or(usize::MAX))
+                    }
+                    Answer::Stream => Turn::Stream,
+                    _ => Turn::Answer,
+                };
+                self.told.answers.push(answer);
+                Ok(true)
             }
         }
-        if rest.is_empty() {
+    }
+
+    fn hear(&mut self, cue: Cue) -> Result<(), Malformed> {
+        while self.step(cue)? {}
+        Ok(())
+    }
+
+    fn all(&mut self, bytes: &[u8], cuts: Cuts<'_>) -> Result<Option<Answer>, Malformed> {
+        self.hear(Cue::Bytes)?;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(cuts.next().unwrap_or(1).clamp(1, rest.len()));
+            rest = later;
+            self.held.extend_from_slice(piece);
+            self.hear(Cue::Bytes)?;
+        }
+        if self.client.minds_quiet() {
+            self.hear(Cue::Quiet)?;
+        }
+        self.hear(Cue::Close)?;
+        if self.told.outcome.is_some() {
+            return Ok(None);
+        }
+        self.client.eof(&self.held).map(Some)
+    }
+}
+
+/// Feeds a client in pieces, takes the payload off the stream, falls silent and
+/// closes at the end.
+pub(super) fn listen(client: &mut dyn ClientCodec, bytes: &[u8], cuts: Cuts<'_>) -> Told {
+    let mut ear = Ear {
+        client,
+        held: Vec::new(),
+        turn: Turn::Answer,
+        told: Told::default(),
+    };
+    let end = ear.all(bytes, cuts).transpose();
+    Told { end, ..ear.told }
+}
+
+/// What a server says to all that a client asked in one go: `reply` to the first,
+/// and what is natural to the rest.
+pub(super) fn answer_all(
+    server: &mut dyn ServerCodec,
+    asked: &[u8],
+    reply: &Reply,
+    payload: &[u8],
+) -> Vec<u8> {
+    let (mut out, mut rest, mut first) = (Vec::new(), asked, Some(reply));
+    while let Ok(Some((used, request))) = server.decode(rest) {
+        rest = &rest[used..];
+        let after = match first.take() {
+            Some(reply) => {
+                let (bytes, after) = answer(server, reply, payload);
+                out.extend(bytes);
+                after
+            }
+            None => reply_to(&request).map_or(After::Next, |it| server.encode(&it, &mut out)),
+        };
+        if after == After::Close || matches!(request, Request::Put { .. }) || rest.is_empty() {
             break;
         }
-        let (piece, later) = rest.split_at(cuts.next().unwrap_or(1).clamp(1, rest.len()));
-        rest = later;
-        held.extend_from_slice(piece);
     }
-    let end = match owed {
-        0 => client.eof(&held),
-        _ => Err(Malformed::new("short", "closed within a run")),
-    };
-    Told {
-        answers,
-        payload,
-        end,
-    }
+    out
 }
 
-fn whole() -> impl Iterator<Item = usize> {
+pub(super) fn whole() -> impl Iterator<Item = usize> {
     std::iter::repeat(usize::MAX)
 }
 
 /// What a server says to a request, payload and end included.
-fn answer(server: &mut dyn ServerCodec, reply: &Reply, payload: &[u8]) -> Vec<u8> {
+fn answer(server: &mut dyn ServerCodec, reply: &Reply, payload: &[u8]) -> (Vec<u8>, After) {
     let mut out = Vec::new();
-    server.encode(reply, &mut out);
+    let after = server.encode(reply, &mut out);
     let Reply::Content(content) = reply else {
-        return out;
+        server.epilogue(&mut out);
+        return (out, after);
     };
     let (mut at, mut rest) = (content.offset, payload);
     while !rest.is_empty() {
@@ -149,8 +287,8 @@ fn answer(server: &mut dyn ServerCodec, reply: &Reply, payload: &[u8]) -> Vec<u8
         at += run;
         rest = later;
     }
-    server.finish(None, &mut out);
-    out
+    let after = server.finish(None, &mut out);
+    (out, after)
 }
 
 fn name() -> impl Strategy<Value = String> {
@@ -184,6 +322,18 @@ fn request() -> impl Strategy<Value = Request> {
             offset,
             version,
         }),
+        (path(), option::of(any::<u64>())).prop_map(|(path, size)| Request::Put { path, size }),
+        (path(), path()).prop_map(|(from, to)| Request::Rename { from, to }),
+        name().prop_map(|name| Request::Put {
+            path: RemotePath::new(name.replace(' ', "")),
+            size: Some(7),
+        }),
+        (name(), name()).prop_map(|(from, to)| Request::Rename {
+            from: RemotePath::new(from.replace(' ', "")),
+            to: RemotePath::new(to.replace(' ', "")),
+        }),
+        Just(Request::Help),
+        Just(Request::Bye),
         any::<u64>().prop_map(|token| Request::Ping { token }),
     ]
 }
@@ -227,7 +377,21 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         any::<u64>().prop_map(|token| (Request::Ping { token }, Reply::Pong { token }, Vec::new()));
     let refused = (request(), refusal())
         .prop_map(|(request, refusal)| (request, Reply::Refused(refusal), Vec::new()));
-    prop_oneof![listed, found, ponged, refused, fetched(), fetched()]
+    let renamed = (name(), name()).prop_map(|(from, to)| {
+        let [from, to] = [from, to].map(|name| RemotePath::new(name.replace(' ', "")));
+        (Request::Rename { from, to }, Reply::Renamed, Vec::new())
+    });
+    let helped = Just((Request::Help, Reply::Help, Vec::new()));
+    prop_oneof![
+        listed,
+        found,
+        ponged,
+        refused,
+        renamed,
+        helped,
+        fetched(),
+        fetched()
+    ]
 }
 
 fn fetched() -> impl Strategy<Value = Exchange> {
@@ -262,6 +426,9 @@ fn same(reply: &Reply, answer: &Answer) -> bool {
                 version: mark,
             },
         ) => (entry, version) == (heard, mark),
+        (Reply::Content(_), Answer::Stream)
+        | (Reply::Renamed, Answer::Renamed)
+        | (Reply::Help, Answer::Help { .. }) => true,
         // A dialect may know neither times nor versions, and one word for no.
         (Reply::Content(said), Answer::Content(heard)) => {
             said.size == heard.size
@@ -274,6 +441,26 @@ fn same(reply: &Reply, answer: &Answer) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether a client heard a no, in whatever form its dialect has for it.
+fn is_refusal(told: &Told) -> bool {
+    let no = |answer: &Answer| matches!(answer, Answer::Refused { .. });
+    match &told.end {
+        _ if told.answers.iter().any(no) => true,
+        Some(Ok(answer)) => no(answer),
+        Some(Err(fault)) => fault.cause == Malformed::ABSENT,
+        None => false,
+    }
+}
+
+fn opening() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        vec(any::<u8>(), 0..12),
+        "[0-9]{1,4} {50,70}[a-z]{0,3}".prop_map(String::into_bytes),
+        "[0-9aPé :]{0,9}".prop_map(String::into_bytes),
+        "(GET|POST|PU)[ :]?[0-9/]{0,2}".prop_map(String::into_bytes),
+    ]
 }
 
 proptest! {
@@ -293,8 +480,9 @@ proptest! {
                 prop_assert_eq!(out.len(), 0);
                 continue;
             }
-            let heard = server.decode(&out);
-            prop_assert_eq!(heard, Ok(Some((out.len(), request.clone()))));
+            // A client may ask more behind it, to hear where the answer ends.
+            let heard = server.decode(&out).map(|it| it.map(|(_, heard)| settled(heard)));
+            prop_assert_eq!(heard, Ok(Some(settled(request.clone()))));
         }
     }
 
@@ -305,16 +493,20 @@ proptest! {
     ) {
         for dialect in Dialect::ALL {
             let (mut client, mut server) = greeted(dialect);
-            if client.ask(&request, &mut Vec::new()).is_err() {
+            let mut asked = Vec::new();
+            if client.ask(&request, &mut asked).is_err() {
                 continue;
             }
-            let bytes = answer(&mut *server, &reply, &payload);
+            let bytes = answer_all(&mut *server, &asked, &reply, &payload);
             let told = listen(&mut *client, &bytes, &mut cuts.iter().copied().cycle());
+            if let Reply::Refused(_) = reply {
+                prop_assert!(bytes.is_empty() || is_refusal(&told), "{:?} {:?}", dialect, told);
+                continue;
+            }
             prop_assert!(same(&reply, &told.answers[0]), "{:?}", told.answers);
             prop_assert_eq!(&told.payload, &payload);
             if matches!(reply, Reply::Content(_)) {
-                let end = told.answers.last() == Some(&Answer::End) || told.end == Ok(Answer::End);
-                prop_assert!(end, "{:?}", told);
+                prop_assert!(told.ended(), "{:?}", told);
             }
         }
     }
@@ -325,14 +517,21 @@ proptest! {
         cuts in vec(1_usize..60, 1..30),
     ) {
         for dialect in Dialect::ALL {
-            let (mut client, mut server) = greeted(dialect);
+            let mut server = greeted(dialect).1;
             let (mut asked, mut bytes) = (Vec::new(), Vec::new());
             for request in &requests {
-                if client.ask(request, &mut bytes).is_ok() {
-                    asked.push(request.clone());
+                let over = asked.last().is_some_and(|last| {
+                    let no = matches!(last, Request::Get { .. } | Request::Put { .. });
+                    asks_once(dialect) || no && dialect == Dialect::Session
+                });
+                if !over && greeted(dialect).0.ask(request, &mut bytes).is_ok() {
+                    asked.push(settled(request.clone()));
                 }
             }
-            let heard = serve(&mut *server, &bytes, &mut cuts.iter().copied().cycle());
+            // A digit alone in the first read is colon's count: excepted by name.
+            let first = (dialect == Dialect::Colon).then_some(2);
+            let mut cuts = first.into_iter().chain(cuts.iter().copied().cycle());
+            let heard = serve(&mut *server, &bytes, &mut cuts);
             prop_assert_eq!(heard, (asked, Ok(())));
         }
     }
@@ -343,14 +542,12 @@ proptest! {
             let (mut client, mut server) = greeted(dialect);
             // The start of something true lets the noise in deeper.
             let mut bytes = Vec::new();
-            let path = "a".into();
-            let request = Request::Get { path, offset: 0, version: None };
-            prop_assert_eq!(client.ask(&request, &mut bytes), Ok(()));
-            bytes.truncate(skip);
+            prop_assert_eq!(client.ask(&probe(dialect), &mut bytes), Ok(()));
+            bytes.truncate(skip * 6);
             bytes.extend_from_slice(&noise);
             let _ = serve(&mut *server, &bytes, &mut whole());
             let content = Content { size: 40, offset: 0, mtime: None, version: None };
-            let mut bytes = answer(&mut *server, &Reply::Content(content), &[7; 40]);
+            let mut bytes = answer(&mut *server, &Reply::Content(content), &[7; 40]).0;
             bytes.truncate(skip * 6);
             bytes.extend_from_slice(&noise);
             listen(&mut *client, &bytes, &mut whole());
@@ -369,15 +566,21 @@ proptest! {
             if client.ask(&request, &mut bytes).is_err() {
                 continue;
             }
-            let mut reply = answer(&mut *server, &reply, &payload);
+            let mut reply = answer_all(&mut *server, &bytes, &reply, &payload);
             let place = at.index(bytes.len());
             bytes[place] = wrong;
+            // A digit alone in the first read is colon's count: excepted by name.
+            if dialect == Dialect::Colon {
+                bytes.insert(0, b'x');
+            }
             let at_once = serve(&mut *greeted(dialect).1, &bytes, &mut whole());
             let by_byte = serve(&mut *greeted(dialect).1, &bytes, &mut std::iter::repeat(1));
             prop_assert_eq!(at_once, by_byte);
 
-            let place = at.index(reply.len());
-            reply[place] = wrong;
+            if !reply.is_empty() {
+                let place = at.index(reply.len());
+                reply[place] = wrong;
+            }
             let mut twin = greeted(dialect).0;
             prop_assert_eq!(twin.ask(&request, &mut Vec::new()), Ok(()));
             let at_once = listen(&mut *client, &reply, &mut whole());
@@ -387,7 +590,7 @@ proptest! {
     }
 
     #[test]
-    fn first_bytes_never_change_their_meaning(first in vec(any::<u8>(), 0..12)) {
+    fn first_bytes_never_change_their_meaning(first in opening()) {
         let mut verdict = Sniffed::More;
         for cut in 0..=first.len() {
             let now = sniff(&first[..cut]);
@@ -402,26 +605,29 @@ proptest! {
 #[test]
 fn a_cut_at_every_byte_changes_nothing() {
     for dialect in Dialect::ALL {
-        let request = Request::Get {
-            path: "docs/a.txt".into(),
-            offset: 0,
-            version: None,
-        };
+        let request = probe(dialect);
         let (mut client, mut server) = greeted(dialect);
         let mut bytes = Vec::new();
         assert_eq!(client.ask(&request, &mut bytes), Ok(()));
+        let first = greeted(dialect).1.decode(&bytes);
+        let whole_at = first.map(|it| it.map_or(0, |(used, _)| used));
         for cut in 0..=bytes.len() {
             let mut pieces = [cut].into_iter().chain(whole());
             let heard = serve(&mut *greeted(dialect).1, &bytes, &mut pieces);
-            assert_eq!(
-                heard,
-                (vec![request.clone()], Ok(())),
-                "{dialect:?} at {cut}"
-            );
-            // Nothing that was cut short passes for a request.
+            let due = (vec![settled(request.clone())], Ok(()));
+            assert_eq!(heard, due, "{dialect:?} at {cut}");
+            // Nothing that was cut short passes for a request; but a size that was
+            // cut short is a size: drop is excepted, its payload tells at the close.
+            if dialect == Dialect::Drop {
+                continue;
+            }
             let (heard, end) = serve(&mut *greeted(dialect).1, &bytes[..cut], &mut whole());
-            assert_eq!(heard.len(), usize::from(cut == bytes.len()));
-            assert_eq!(end.is_ok(), cut == 0 || cut == bytes.len());
+            let is_whole = whole_at.as_ref().is_ok_and(|&at| at <= cut);
+            assert_eq!(heard.len(), usize::from(is_whole), "{dialect:?} at {cut}");
+            assert_eq!(end.is_ok(), cut == 0 || is_whole, "{dialect:?} at {cut}");
+        }
+        if !dialect.gets() {
+            continue;
         }
         let content = Reply::Content(Content {
             size: 90,
@@ -429,7 +635,7 @@ fn a_cut_at_every_byte_changes_nothing() {
             mtime: Some(1),
             version: Version::new(b"v"),
         });
-        let bytes = answer(&mut *server, &content, &[7; 90]);
+        let bytes = answer_all(&mut *server, &bytes, &content, &[7; 90]);
         let twin = || {
             let mut twin = greeted(dialect).0;
             assert_eq!(twin.ask(&request, &mut Vec::new()), Ok(()));
@@ -441,8 +647,10 @@ fn a_cut_at_every_byte_changes_nothing() {
             assert_eq!(listen(&mut *twin(), &bytes, &mut pieces), told);
             if cut < bytes.len() {
                 let part = listen(&mut *twin(), &bytes[..cut], &mut whole());
-                let ended = part.answers.contains(&Answer::End) || part.end.is_ok();
-                assert!(!ended, "{dialect:?} cut at {cut} passes for whole");
+                // Where only the close tells the end, a cut is an end: colon.
+                let passes = part.ended() && dialect != Dialect::Colon;
+                assert!(!passes, "{dialect:?} cut at {cut} passes for whole");
+                assert_ne!(part.outcome, Some(Outcome::CompleteLength));
             }
         }
     }
@@ -451,20 +659,33 @@ fn a_cut_at_every_byte_changes_nothing() {
 #[test]
 fn every_refusal_has_words_or_a_close() {
     for dialect in Dialect::ALL {
-        for refusal in Refusal::ALL {
+        let path: RemotePath = "a".into();
+        let get = Request::Get {
+            path: path.clone(),
+            offset: 0,
+            version: None,
+        };
+        let put = Request::Put {
+            path,
+            size: Some(1),
+        };
+        for (request, refusal) in [get, put]
+            .iter()
+            .flat_map(|request| Refusal::ALL.map(|refusal| (request, refusal)))
+        {
             let (mut client, mut server) = greeted(dialect);
-            let request = Request::Get {
-                path: "a".into(),
-                offset: 0,
-                version: None,
-            };
-            assert_eq!(client.ask(&request, &mut Vec::new()), Ok(()));
+            let mut asked = Vec::new();
+            if client.ask(request, &mut asked).is_err() {
+                continue;
+            }
+            assert!(matches!(server.decode(&asked), Ok(Some(_))));
             let mut out = Vec::new();
             let after = server.encode(&Reply::Refused(refusal), &mut out);
             assert!(!out.is_empty() || after == After::Close);
+            server.epilogue(&mut out);
             if !out.is_empty() {
-                let heard = client.decode(&out);
-                assert!(matches!(heard, Ok(Some((_, Answer::Refused { .. })))));
+                let told = listen(&mut *client, &out, &mut whole());
+                assert!(is_refusal(&told), "{dialect:?} {told:?}");
             }
         }
     }
@@ -475,16 +696,12 @@ fn every_dialect_opens_as_itself() {
     for dialect in Dialect::ALL {
         let (mut client, mut out) = (client_codec(dialect), Vec::new());
         if !client.greet("me", &mut out) {
-            let request = Request::Get {
-                path: "a".into(),
-                offset: 0,
-                version: None,
-            };
-            assert_eq!(client.ask(&request, &mut out), Ok(()));
+            assert_eq!(client.ask(&probe(dialect), &mut out), Ok(()));
         }
         assert_eq!(sniff(&out), Sniffed::Is(dialect));
         assert_eq!(client.dialect(), dialect);
-        assert_eq!(server_codec(dialect).dialect(), dialect);
+        let alone = server_codec(dialect, Speak::Only(dialect));
+        assert_eq!(alone.dialect(), dialect);
     }
 }
 
@@ -492,7 +709,8 @@ fn every_dialect_opens_as_itself() {
 fn rights_come_back_as_they_were_given() {
     for dialect in Dialect::ALL {
         for bits in 0..16_u8 {
-            let (mut client, mut server) = (client_codec(dialect), server_codec(dialect));
+            let (mut client, mut server) =
+                (client_codec(dialect), server_codec(dialect, Speak::Auto));
             let mut hello = Vec::new();
             if !client.greet("me", &mut hello) {
                 continue;

@@ -192,7 +192,11 @@ impl World {
     pub fn ready(&mut self, lists: bool) {
         self.tell(What::Link(Link::Ready {
             server: DisplayName::from("outbox on hera"),
-            lists,
+            offers: crate::event::Offers {
+                lists,
+                gets: true,
+                ..crate::event::Offers::default()
+            },
         }));
     }
 
@@ -223,6 +227,7 @@ impl World {
 
     pub fn job(&mut self, job: u64, name: &str, size: Option<u64>, state: JobState) {
         self.tell(What::Job(Arc::new(Job {
+            direction: crate::entity::Direction::In,
             job: JobId(job),
             place: usize::try_from(job).unwrap(),
             path: RemotePath::from(name),

@@ -11,7 +11,7 @@ use super::frame::{self, HEAD, Type};
 use super::{BLOCK_MAX, BODY_MAX, OPEN_MAX, PATH_MAX, body, listing, payload};
 use crate::entity::{Dialect, RemotePath};
 use crate::net::wire::codec::{
-    Answer, ClientCodec, Content, Malformed, Page, Refusal, Request, Version,
+    Answer, ClientCodec, Content, Malformed, Page, Payload, Refusal, Request, Version,
 };
 
 /// The asking half of deck, one a connection.
@@ -227,6 +227,10 @@ impl Client {
             Answer::Welcome(_)
             | Answer::Page(_)
             | Answer::Stat { .. }
+            | Answer::Stream
+            | Answer::Ready
+            | Answer::Renamed
+            | Answer::Help { .. }
             | Answer::End
             | Answer::Pong { .. }
             | Answer::Refused { .. } => {
@@ -267,6 +271,15 @@ impl Client {
                 body::put_token(Type::Ping, *token, out);
                 Ok(Asked::Ping { token: *token })
             }
+            Request::Put { .. }
+            | Request::Rename { .. }
+            | Request::Help
+            | Request::Bye
+            | Request::Aside
+            | Request::Other => Err(Malformed::new(
+                "unsupported",
+                format!("deck has no {}", request.label()),
+            )),
         }
     }
 }
@@ -282,6 +295,8 @@ fn text(path: &RemotePath) -> Result<&str, Malformed> {
         None => Err(Malformed::new("path", "a path that is not UTF-8")),
     }
 }
+
+impl Payload for Client {}
 
 impl ClientCodec for Client {
     fn dialect(&self) -> Dialect {

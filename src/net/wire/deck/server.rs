@@ -7,7 +7,9 @@
 use super::frame::{self, HEAD, Type};
 use super::{BLOCK_MAX, SMALL_BODY_MAX, body, listable, listing, payload};
 use crate::entity::Dialect;
-use crate::net::wire::codec::{After, Malformed, Refusal, Reply, Request, ServerCodec, Version};
+use crate::net::wire::codec::{
+    After, Malformed, Payload, Refusal, Reply, Request, ServerCodec, Version,
+};
 use body::Common;
 
 /// The serving half of deck, one a connection.
@@ -52,6 +54,8 @@ impl Server {
         }
     }
 }
+
+impl Payload for Server {}
 
 impl ServerCodec for Server {
     fn dialect(&self) -> Dialect {
@@ -146,6 +150,10 @@ impl ServerCodec for Server {
             }
             Reply::Pong { token } => body::put_token(Type::Pong, *token, out),
             Reply::Refused(refusal) => body::put_refused(*refusal, out),
+            // deck/1 has no requests yet that are answered so.
+            Reply::Ready | Reply::Renamed | Reply::Help | Reply::Heard => {
+                body::put_refused(Refusal::Unsupported, out);
+            }
         }
         After::Next
     }

@@ -19,6 +19,9 @@ pub(super) fn code(refusal: Refusal) -> u64 {
         Refusal::Unsupported => 5,
         Refusal::Failed => 6,
         Refusal::Leaving => 7,
+        Refusal::NotAllowed => 8,
+        Refusal::BadName => 9,
+        Refusal::NoRoom => 10,
     }
 }
 

@@ -1,0 +1,121 @@
+//! `put` and `mv`: what was typed and what was meant.
+//!
+//! What a dialect cannot do is refused here, before anything is opened. Like
+//! the rest of the command line it binds nothing and reads no file.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Common, Fault, url};
+use crate::address::Url;
+use crate::entity::{Dialect, RemotePath};
+use crate::event::Outgoing;
+
+/// `ferrydeck put`.
+#[derive(Args, Debug)]
+pub struct PutArgs {
+    /// The files to send, and behind them where to: a URL that ends in / or has no
+    /// path takes any number, another one names the target of one FILE
+    #[arg(required = true, num_args = 2.., value_name = "FILE... URL")]
+    pub what: Vec<String>,
+    /// One JSON object an event on stdout
+    #[arg(long)]
+    pub json: bool,
+    /// Uploads at once
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub parallel: u8,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `ferrydeck mv`.
+#[derive(Args, Debug)]
+pub struct MvArgs {
+    /// The file's URL
+    pub url: String,
+    /// Its new name: without a / it stays in its folder, with a leading / it counts from the root
+    pub newname: String,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl PutArgs {
+    /// The server, and what goes there under which name.
+    pub fn plan(&self) -> Result<(Url, Vec<Outgoing>), Fault> {
+        let Some((word, files)) = self.what.split_last() else {
+            return Err(Fault::usage("put takes FILE... URL"));
+        };
+        let url = url(word, self.common.any_port)?;
+        if !url.dialect.puts() {
+            let words = format!("{} has no way to store files", url.dialect.label());
+            return Err(Fault::failed(words));
+        }
+        admit_clients(url.dialect, self.common.clients)?;
+        let folder = url.path.is_root() || word.ends_with('/');
+        if !folder && files.len() > 1 {
+            return Err(Fault::usage(format!(
+                "{word} names one file, and there are {}; end it in / to put them all there",
+                files.len()
+            )));
+        }
+        let outgoing = files.iter().map(|file| {
+            let path = if folder {
+                url.path.join(last_component(file)?)
+            } else {
+                url.path.clone()
+            };
+            Ok(Outgoing {
+                local: PathBuf::from(file),
+                path,
+            })
+        });
+        Ok((url.clone(), outgoing.collect::<Result<_, Fault>>()?))
+    }
+}
+
+fn last_component(file: &str) -> Result<&str, Fault> {
+    Path::new(file)
+        .file_name()
+        .and_then(|name| name.to_str())
+        .ok_or_else(|| Fault::usage(format!("{file:?} names no file")))
+}
+
+impl MvArgs {
+    /// The server, the old path and the new one.
+    pub fn plan(&self) -> Result<(Url, RemotePath, RemotePath), Fault> {
+        let url = url(&self.url, self.common.any_port)?;
+        if !url.dialect.renames() {
+            let words = format!("{} has no way to rename files", url.dialect.label());
+            return Err(Fault::failed(words));
+        }
+        if url.path.is_root() {
+            return Err(Fault::usage(format!("{} names no file", self.url)));
+        }
+        let to = match self.newname.strip_prefix('/') {
+            Some(path) => RemotePath::from(path),
+            None => url.path.parent().join(&self.newname),
+        };
+        if to.is_root() {
+            return Err(Fault::usage("the new name is empty"));
+        }
+        let from = url.path.clone();
+        Ok((url, from, to))
+    }
+}
+
+/// Whether a dialect can say how many clients will come.
+pub(super) fn admit_clients(dialect: Dialect, clients: Option<u8>) -> Result<(), Fault> {
+    match clients {
+        Some(_) if dialect != Dialect::Colon => {
+            let words = format!(
+                "{} counts no clients; --clients is colon's",
+                dialect.label()
+            );
+            Err(Fault::usage(words))
+        }
+        _ => Ok(()),
+    }
+}

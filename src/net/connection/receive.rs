@@ -1,0 +1,283 @@
+//! Taking a file in, and giving one another name: what a peer may write.
+//!
+//! Rights first, names second, room third; then the payload streams through the
+//! codec, which tells content from framing, into a part that has no name before
+//! it is durable. Nothing is held in memory but one buffer at the socket and
+//! one at the disk.
+
+use std::sync::Arc;
+
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+use super::answer::off_loop;
+use super::leave::lost;
+use super::{Doubt, Over, Talk};
+use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
+use crate::event::{Clash, Fact, What};
+use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
+use crate::net::pump::{Desk, read_some};
+use crate::net::store::Denied;
+use crate::net::store::landing::{Landing, Part, Unlanded};
+use crate::net::wire::codec::{After, Cue, Finale, Malformed, Refusal, Reply, ServerCodec, Take};
+
+/// Bytes taken off the socket before they go to the disk.
+const INTAKE: usize = 256 << 10;
+
+/// Why an upload did not come to its end.
+enum Unkept {
+    /// The payload broke its dialect's rules, or says itself that there is none.
+    Broken(Malformed),
+    /// The socket or the disk failed.
+    Lost(Over),
+    /// The disk.
+    Disk(Unlanded),
+}
+
+impl Talk {
+    /// Takes a file in.
+    pub(super) async fn put(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        path: RemotePath,
+        size: Option<u64>,
+    ) -> Result<After, Over> {
+        let allowed = self.context.rights.upload;
+        let (landing, name) = match self.admit_write(allowed, "--allow-upload", &path) {
+            Ok(way) => way,
+            Err(denied) => return self.refuse(guard, codec, path, denied).await,
+        };
+        // The announced size is a wish, or a guess: room is made as bytes come.
+        let place = Arc::clone(&landing);
+        let wanted = name.clone();
+        let begun = off_loop(move || place.begin(&wanted, None).map_err(|error| unlanded(&error)));
+        let part = match begun.await {
+            Ok(part) => part,
+            Err(denied) => return self.refuse(guard, codec, path, denied).await,
+        };
+        guard.dials().set_phase(Phase::Receiving);
+        let xfer = guard.start(TransferOrder {
+            job: None,
+            dialect: codec.dialect(),
+            direction: Direction::In,
+            proof: codec.proof(),
+            path,
+            size,
+            offset: 0,
+        });
+        self.last = Some(Arc::clone(xfer.started()));
+        self.say(guard, codec, &Reply::Ready).await?;
+        guard.dials().set_phase(Phase::Receiving);
+        let taken = self.take_in(guard, codec, part, &xfer).await;
+        self.last = None;
+        self.store(taken, xfer, &landing, name).await
+    }
+
+    /// Gives a file another name.
+    pub(super) async fn rename(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        from: RemotePath,
+        to: RemotePath,
+    ) -> Result<After, Over> {
+        let allowed = self.context.rights.rename;
+        let old = self.admit_write(allowed, "--allow-rename", &from);
+        let new = self.admit_write(allowed, "--allow-rename", &to);
+        let (landing, old, new) = match (old, new) {
+            (Ok((landing, old)), Ok((_, new))) => (landing, old, new),
+            (Err(denied), _) | (_, Err(denied)) => {
+                return self.refuse(guard, codec, from, denied).await;
+            }
+        };
+        let renamed = off_loop(move || {
+            landing.rename(&old, &new).map_err(|error| Denied {
+                cause: "not_renamed",
+                ..unlanded(&error)
+            })
+        });
+        match renamed.await {
+            Ok(()) => {
+                let words = format!("renamed to {}", to.shown());
+                guard.hub().tell(What::Note(Fact {
+                    path: Some(from),
+                    cause: "renamed",
+                    detail: DisplayName::from(words.as_str()),
+                    ..guard.fact()
+                }));
+                self.say(guard, codec, &Reply::Renamed).await
+            }
+            Err(denied) => self.refuse(guard, codec, from, denied).await,
+        }
+    }
+
+    /// Whether this peer may write this name now: where, and under which name.
+    fn admit_write(
+        &self,
+        allowed: bool,
+        flag: &str,
+        path: &RemotePath,
+    ) -> Result<(Arc<Landing>, String), Denied> {
+        let denied = |refusal: Refusal, cause, detail: String| Denied {
+            refusal,
+            cause,
+            detail,
+        };
+        let landing = match &self.context.landing {
+            Some(landing) if allowed => Arc::clone(landing),
+            _ => {
+                let words = format!("not allowed here; {flag} would allow it");
+                return Err(denied(Refusal::NotAllowed, "not_allowed", words));
+            }
+        };
+        if self.doubt == Doubt::Smuggled {
+            let words = "right behind upload data: it may be content that looks like a command";
+            return Err(denied(Refusal::NotAllowed, "smuggled", words.to_owned()));
+        }
+        let name = path.as_str().unwrap_or_default();
+        if let Some(why) = landing.refuses_from_peer(name) {
+            return Err(denied(Refusal::BadName, "bad_name", why.to_owned()));
+        }
+        Ok((landing, name.to_owned()))
+    }
+
+    /// Streams the payload into the part until the codec tells its end.
+    async fn take_in(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        part: Part,
+        xfer: &XferGuard,
+    ) -> Result<(Part, Finale, Cue), Unkept> {
+        let mut desk = Desk::new(part);
+        let mut cue = Cue::Bytes;
+        loop {
+            let Take { content, end } = codec.take(&self.input, cue).map_err(Unkept::Broken)?;
+            if content > 0 {
+                let rest = self.input.split_off(content);
+                let full = std::mem::replace(&mut self.input, rest);
+                xfer.add(content as u64);
+                desk.write(full).await.map_err(Unkept::Disk)?;
+            }
+            if let Some(finale) = end {
+                self.input.drain(..finale.skip);
+                let part = desk.close().await.map_err(Unkept::Disk)?;
+                return Ok((part, finale, cue));
+            }
+            cue = self.next_cue(guard, codec, cue).await?;
+        }
+    }
+
+    /// More bytes, a silence, or the close.
+    async fn next_cue(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        before: Cue,
+    ) -> Result<Cue, Unkept> {
+        let room = INTAKE.saturating_sub(self.input.len()).max(4 << 10);
+        let reading = read_some(&self.socket, &mut self.input, room);
+        let read = if codec.minds_quiet() && before == Cue::Bytes {
+            match timeout(self.context.limits.session_quiet, reading).await {
+                Ok(read) => read,
+                Err(_) => return Ok(Cue::Quiet),
+            }
+        } else {
+            reading.await
+        };
+        match read {
+            Ok(0) => Ok(Cue::Close),
+            Ok(read) => {
+                guard.dials().add_in(read as u64);
+                Ok(Cue::Bytes)
+            }
+            // A reset is never the end of data.
+            Err(error) => Err(Unkept::Lost(lost(&error))),
+        }
+    }
+
+    /// Gives what came its name, and tells how it went.
+    async fn store(
+        &mut self,
+        taken: Result<(Part, Finale, Cue), Unkept>,
+        xfer: XferGuard,
+        landing: &Arc<Landing>,
+        name: String,
+    ) -> Result<After, Over> {
+        let (part, finale, cue) = match taken {
+            Ok(taken) => taken,
+            Err(Unkept::Broken(malformed)) => {
+                xfer.end(Outcome::Failed, malformed.cause, &malformed.detail);
+                if malformed.cause == Malformed::ABSENT {
+                    // No rule is broken: the peer says that it has no such file.
+                    return Ok(After::Close);
+                }
+                return Err(Over::Malformed(malformed));
+            }
+            Err(Unkept::Lost(over)) => {
+                if let Over::Failed(cause, detail) = &over {
+                    xfer.end(Outcome::Failed, cause, detail);
+                }
+                return Err(over);
+            }
+            Err(Unkept::Disk(error)) => return Err(undone(&error, xfer)),
+        };
+        // What follows without a pause may be content that only looks like a command.
+        self.doubt = match cue {
+            Cue::Bytes => Doubt::Smuggled,
+            Cue::Quiet | Cue::Close => Doubt::Clear,
+        };
+        self.hushed = false;
+        let place = Arc::clone(landing);
+        let outcome = finale.outcome;
+        let landed = spawn_blocking(move || {
+            let mut part = part;
+            part.reshape(&place, &finale.prepend, finale.cut)?;
+            part.land(&place, &name, Some(Clash::Rename))
+        });
+        match landed.await {
+            Ok(Ok(name)) => {
+                let under = if xfer.started().path.as_str() == Some(name.as_str()) {
+                    String::new()
+                } else {
+                    format!("stored as {name}: the name was taken")
+                };
+                xfer.end(outcome, "", &under);
+            }
+            Ok(Err(error)) => return Err(undone(&error, xfer)),
+            Err(gone) => return Err(undone(&Unlanded::Disk(std::io::Error::other(gone)), xfer)),
+        }
+        Ok(match cue {
+            Cue::Close => After::Close,
+            Cue::Bytes | Cue::Quiet => After::Next,
+        })
+    }
+}
+
+/// The disk said no in the middle: a failure, told once, and nothing kept.
+fn undone(error: &Unlanded, xfer: XferGuard) -> Over {
+    let denied = unlanded(error);
+    xfer.end(Outcome::Failed, denied.cause, &denied.detail);
+    Over::Failed(denied.cause, denied.detail)
+}
+
+fn unlanded(error: &Unlanded) -> Denied {
+    let (refusal, cause) = match error {
+        Unlanded::Name(_) => (Refusal::BadName, "bad_name"),
+        Unlanded::Taken => (Refusal::NotAllowed, "exists"),
+        Unlanded::Full { .. } => (Refusal::NoRoom, "no_room"),
+        Unlanded::Disk(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            (Refusal::NotFound, "not_found")
+        }
+        Unlanded::Disk(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            (Refusal::NoRoom, "no_room")
+        }
+        Unlanded::Disk(_) => (Refusal::Failed, "disk"),
+    };
+    Denied {
+        refusal,
+        cause,
+        detail: error.to_string(),
+    }
+}
