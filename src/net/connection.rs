@@ -309,7 +309,9 @@ impl Talk {
             let quiet = self.context.limits.session_quiet;
             let Ok(read) = timeout(quiet, self.read(guard)).await else {
                 self.hushed = true;
-                self.doubt = Doubt::Clear;
+                if self.input.is_empty() {
+                    self.doubt = Doubt::Clear;
+                }
                 return Ok(None);
             };
             return read.map(Some);
