@@ -306,6 +306,14 @@ impl Part {
             .saturating_add(AHEAD)
             .min(self.size.unwrap_or(u64::MAX))
             .max(end);
+        match self.reserve(goal) {
+            // Too little for a long stretch ahead may be enough for what is here.
+            Err(_) if goal > end => self.reserve(end),
+            done => done,
+        }
+    }
+
+    fn reserve(&mut self, goal: u64) -> Result<(), Unlanded> {
         let more = goal - self.reserved;
         room(&self.dir, self.floor, more)?;
         match fallocate(&*self.file, FallocateFlags::KEEP_SIZE, self.reserved, more) {
