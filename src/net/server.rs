@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 pub use self::door::Door;
 use self::door::accept;
 use self::sweep::sweep;
-use crate::entity::{ConnId, DisplayName, End, Phase, Speak};
+use crate::entity::{ConnId, Dialect, DisplayName, End, Phase, Speak};
 use crate::event::{Command, Fact, Listening, What};
 use crate::meter::Dials;
 use crate::net::connection::{self, Context};
@@ -36,6 +36,9 @@ use crate::net::wire::codec::Rights;
 const PLACE_CHECK: Duration = Duration::from_millis(100);
 /// How long a newcomer may be silent before another one may take its place.
 const MANNERS: Duration = Duration::from_millis(250);
+/// Silent ones on listeners where a person may type for minutes (they have a
+/// limit of their own, and are not in the way of others).
+const SILENT_PERSONS: usize = 512;
 /// How often a full house says so.
 const FULL_NOTE: Duration = Duration::from_secs(10);
 
@@ -279,14 +282,21 @@ impl Engine {
     /// Makes room when too many have said nothing yet; the oldest silent one goes.
     /// Nobody goes before [`MANNERS`]: an honest crowd needs a moment to speak up,
     /// and waits for it in the kernel's queue.
-    async fn displace(&self, newcomer: IpAddr) {
+    async fn displace(&self, newcomer: IpAddr, speak: Speak) {
         let limits = &self.context.limits;
+        let person = matches!(speak, Speak::Only(dialect) if dialect.waits_for_a_person());
+        let most = if person {
+            SILENT_PERSONS
+        } else {
+            limits.max_unidentified
+        };
         loop {
             let unidentified: Vec<Living> = self
                 .hub
                 .living()
                 .into_iter()
                 .filter(|living| is_unidentified(&living.birth.dials))
+                .filter(|living| is_silent_person(&living.birth.dials) == person)
                 .filter(|living| living.birth.dials.verdict().is_none())
                 .collect();
             let neighbours: Vec<&Living> = unidentified
@@ -297,7 +307,7 @@ impl Engine {
                 && neighbours.len() >= limits.max_unidentified_per_address
             {
                 neighbours
-            } else if unidentified.len() >= limits.max_unidentified {
+            } else if unidentified.len() >= most {
                 unidentified.iter().collect()
             } else {
                 return;
@@ -335,7 +345,7 @@ impl Engine {
     ) {
         // The socket's own answer: a listener on 0.0.0.0 is reached at many addresses.
         let addr = socket.local_addr().unwrap_or(peer);
-        self.displace(peer.ip()).await;
+        self.displace(peer.ip(), speak).await;
         let guard = self.hub.accept(peer, addr, CancellationToken::new());
         let context = Arc::clone(&self.context);
         self.tracker.spawn(async move {
@@ -361,6 +371,12 @@ fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) -> bool {
 /// Whether it has yet to say a whole request.
 fn is_unidentified(dials: &Dials) -> bool {
     dials.requests() == 0 && matches!(dials.phase(), Phase::Opening | Phase::Request)
+}
+
+/// Whether it waits, with nothing said, where a person types: on such a listener the
+/// dialect is known before the first byte.
+fn is_silent_person(dials: &Dials) -> bool {
+    dials.phase() == Phase::Opening && dials.dialect().is_some_and(Dialect::waits_for_a_person)
 }
 
 const fn is_busy(phase: Phase) -> bool {
