@@ -26,7 +26,7 @@ struct Server {
 impl Server {
     fn start(dir: &Path) -> Self {
         let mut child = Command::new(binary())
-            .args(["serve", ".", "--listen", "127.0.0.1:0"])
+            .args(["serve", ".", "--listen", "127.0.0.1:0", "--allow-upload"])
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -89,8 +89,41 @@ fn classic_is_spoken_by_hand() {
     let world = Scratch::new("readme-classic");
     world.file("a.txt", b"content of a\n");
     let server = Server::start(&world.0);
-    if let Some(out) = spoken("printf '", "nc", &server.addr, &world.0) {
+    if let Some(out) = spoken("printf '\\111", "nc", &server.addr, &world.0) {
         assert_eq!(String::from_utf8_lossy(&out), "content of a\n");
+    }
+}
+
+#[test]
+fn session_is_spoken_by_hand() {
+    let world = Scratch::new("readme-session");
+    let server = Server::start(&world.0);
+    if let Some(out) = spoken("printf '%-64s", "nc", &server.addr, &world.0) {
+        let out = String::from_utf8_lossy(&out).into_owned();
+        assert!(
+            out.starts_with("Possible Commands:\n put filename"),
+            "{out}"
+        );
+    }
+}
+
+#[test]
+fn colon_is_spoken_by_hand() {
+    let world = Scratch::new("readme-colon");
+    world.file("a.txt", b"content of a\n");
+    let server = Server::start(&world.0);
+    if let Some(out) = spoken("printf 'a.txt:GET'", "nc", &server.addr, &world.0) {
+        assert_eq!(String::from_utf8_lossy(&out), "Donecontent of a\n");
+    }
+}
+
+#[test]
+fn drop_is_spoken_by_hand() {
+    let world = Scratch::new("readme-drop");
+    let server = Server::start(&world.0);
+    if spoken("printf 'hello.txt", "nc", &server.addr, &world.0).is_some() {
+        let stored = std::fs::read(world.0.join("hello.txt"));
+        assert_eq!(stored.ok().as_deref(), Some(b"Hello".as_slice()));
     }
 }
 
@@ -126,7 +159,7 @@ fn the_two_commands_of_a_newcomer_are_there_and_ci_runs_the_same() {
 fn nothing_is_promised_that_is_not_there() {
     let text = readme();
     let mut help = String::new();
-    for verb in ["serve", "connect", "get", "ls"] {
+    for verb in ["serve", "connect", "get", "put", "ls", "mv"] {
         let out = Command::new(binary())
             .args([verb, "--help"])
             .output()
