@@ -32,8 +32,8 @@ async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
     };
     let stat = rustix::fs::statvfs(dir.path()).unwrap();
     let free = stat.f_bavail * stat.f_frsize;
-    // Room for one reservation and a half.
-    let floor = Floor::Bytes(free - AHEAD - AHEAD / 2);
+    // Room for one reservation, and for no piece behind it.
+    let floor = Floor::Bytes(free - AHEAD - (8 << 10));
     let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
     let part = landing.begin("a", None).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
