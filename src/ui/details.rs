@@ -5,7 +5,7 @@
 
 use ratatui::style::Style;
 
-use crate::entity::Outcome;
+use crate::entity::{Direction, Outcome};
 use crate::event::JobState;
 use crate::model::{self, Connection, Entered, Model, Transfer};
 use crate::remote::Item;
@@ -42,13 +42,7 @@ pub(super) fn connection(
                 .to_owned(),
             text,
         ),
-        (
-            "phase",
-            format!("{} {}", fields::phase_sign(row), fields::phase_words(row))
-                .trim()
-                .to_owned(),
-            text,
-        ),
+        ("phase", phase(row), text),
         (
             "accepted",
             format::date_time(row.birth.at, &screen.tz),
@@ -83,6 +77,24 @@ pub(super) fn connection(
     out
 }
 
+fn phase(row: &Connection) -> String {
+    let words = format!("{} {}", fields::phase_sign(row), fields::phase_words(row));
+    let rest = if fields::is_waiting(row) {
+        " for a command"
+    } else {
+        ""
+    };
+    format!("{}{rest}", words.trim())
+}
+
+/// How much is across, and the share of it where that can be said.
+fn done(count: u64, ratio: Option<f64>) -> String {
+    match ratio {
+        Some(_) => format!("{}  {}", bytes(count), format::percent(ratio).trim()),
+        None => bytes(count),
+    }
+}
+
 fn about_transfer(
     row: &Connection,
     transfer: &Transfer,
@@ -107,15 +119,7 @@ fn about_transfer(
         ),
         ("started", format::date_time(started.at, &screen.tz), text),
         ("size", size, text),
-        (
-            "done",
-            format!(
-                "{}  {}",
-                bytes(transfer.done),
-                format::percent(transfer.ratio()).trim()
-            ),
-            text,
-        ),
+        ("done", done(transfer.done, transfer.ratio()), text),
     ];
     if started.offset > 0 {
         out.push(("resumed at", bytes(started.offset), text));
@@ -137,7 +141,7 @@ fn about_transfer(
     out
 }
 
-/// All about a download, wrapped to `room` columns of words.
+/// All about an item of the queue, wrapped to `room` columns of words.
 pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Vec<Detail> {
     let theme = screen.theme;
     let text = theme.text();
@@ -150,8 +154,12 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
         theme.strong(),
     );
     let target = item.job.target.as_str();
-    wrapped(&mut out, "local name", target, room, text);
-    wrapped(&mut out, "into", model.about.landing.as_str(), room, text);
+    let (label, into) = match item.job.direction {
+        Direction::In => ("local name", &model.about.landing),
+        Direction::Out => ("name there", &model.about.subject),
+    };
+    wrapped(&mut out, label, target, room, text);
+    wrapped(&mut out, "into", into.as_str(), room, text);
     let (state, style) = state(item, theme);
     wrapped(&mut out, "state", &state, room, style);
     if let JobState::Ended { cause, detail, .. } = &item.job.state {
@@ -165,9 +173,8 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
     out.push(("", String::new(), text));
     let size = item.size().map_or_else(|| "not known".to_owned(), bytes);
     out.push(("size", size, text));
-    let percent = format::percent(model::ratio(item.done, item.size()));
-    let done = format!("{}  {}", bytes(item.done), percent.trim());
-    out.push(("done", done, text));
+    let share = model::ratio(item.done, item.size());
+    out.push(("done", done(item.done, share), text));
     match &item.job.state {
         JobState::Running { started } => {
             if started.offset > 0 {
@@ -194,7 +201,7 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
     out
 }
 
-/// A download's state in words, and how they look.
+/// An item's state in words, and how they look.
 fn state(item: &Item, theme: Theme) -> (String, Style) {
     let (words, style) = match &item.job.state {
         JobState::Queued => ("waits for its turn", theme.text()),
@@ -202,7 +209,7 @@ fn state(item: &Item, theme: Theme) -> (String, Style) {
         JobState::Running { .. } if item.job.resumes => ("running", theme.text()),
         JobState::Running { .. } => ("running; a pause would begin it again", theme.text()),
         JobState::Paused { .. } => ("paused", theme.warn()),
-        JobState::Clash => ("waits for an answer: the local name is taken", theme.warn()),
+        JobState::Clash => ("waits for an answer: the name is taken", theme.warn()),
         JobState::Ended { outcome, .. } => {
             let style = match outcome {
                 _ if outcome.went_well() => theme.good(),

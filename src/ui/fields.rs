@@ -8,7 +8,7 @@ use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::entity::{Direction, End, Outcome, Phase};
+use crate::entity::{Dialect, Direction, End, Outcome, Phase};
 use crate::model::Connection;
 
 use super::format;
@@ -180,11 +180,20 @@ fn whole(value: f64) -> u64 {
 /// Where a row stands, in words: its phase, or how it ended.
 pub(super) fn phase_words(row: &Connection) -> String {
     match &row.gone {
+        // Session's is a person who types: the word says whose turn it is.
+        None if is_waiting(row) => "waiting".to_owned(),
         None => row.phase.label().to_owned(),
         Some(gone) => gone
             .end
             .map_or_else(|| "gone".to_owned(), |end| end.label().replace('_', " ")),
     }
+}
+
+/// Whether the peer's next command is what is missing.
+pub(super) fn is_waiting(row: &Connection) -> bool {
+    row.gone.is_none()
+        && row.dialect == Some(Dialect::Session)
+        && matches!(row.phase, Phase::Idle | Phase::Opening)
 }
 
 /// The sign before a row's phase: a direction while bytes flow, a verdict at the end.

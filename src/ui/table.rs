@@ -288,6 +288,11 @@ fn progress(buf: &mut Buffer, place: Rect, row: &Connection, ink: Style, text: S
         }
     }
     let ratio = transfer.ratio();
+    if ratio.is_none() {
+        // Without a size there is no share: what is across is all there is to say.
+        paint::put_right(buf, place, &format::size(transfer.done), text);
+        return;
+    }
     let room = place.width.saturating_sub(format::PERCENT + 1);
     if room >= 3 {
         bar(buf, paint::part(place, 0, room), ratio, ink);
