@@ -215,8 +215,11 @@ impl Model {
             | What::Malformed(fact)
             | What::Refused(fact)
             | What::Displaced(fact)
-            | What::Kicked(fact)
-            | What::Note(fact) => fact.conn,
+            | What::Kicked(fact) => fact.conn,
+            What::Note(fact) => {
+                self.remote.apply(&event.what, now);
+                fact.conn
+            }
             What::Reset(snapshot) => {
                 self.reset(snapshot, now);
                 None

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entity::{DisplayName, Entry, JobId, RemotePath};
-use crate::event::{Job, JobState, Link, Listing, ListingState, Snapshot, What};
+use crate::event::{Fact, Job, JobState, Link, Listing, ListingState, Snapshot, What};
 use crate::rate::Rate;
 
 /// What a client knows of its server and of its own queue.
@@ -18,6 +18,10 @@ pub struct Remote {
     pub link: Link,
     /// The folder being looked at.
     pub folder: Folder,
+    /// The server's newest answer to a rename or to a call for help.
+    pub answer: Option<Answer>,
+    /// What the server last said that can be asked.
+    pub help: Option<DisplayName>,
     items: BTreeMap<JobId, Item>,
     order: Vec<JobId>,
 }
@@ -27,10 +31,23 @@ impl Default for Remote {
         Self {
             link: Link::Connecting,
             folder: Folder::default(),
+            answer: None,
+            help: None,
             items: BTreeMap::new(),
             order: Vec::new(),
         }
     }
+}
+
+/// An answer that belongs to no item of the queue.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Counts the answers from 1: a cheap "is it new?".
+    pub number: u64,
+    /// `renamed`, `not_renamed` or `help`.
+    pub cause: &'static str,
+    /// The words; already clean.
+    pub detail: DisplayName,
 }
 
 /// One remote folder, as far as it has arrived.
@@ -187,6 +204,7 @@ impl Remote {
             What::Listing(listing) => self.list(listing),
             What::Job(job) => self.put(job, now),
             What::Removed(jobs) => self.remove(jobs),
+            What::Note(fact) => self.hear(fact),
             _ => {}
         }
     }
@@ -219,6 +237,21 @@ impl Remote {
         for job in &snapshot.jobs {
             self.put(job, now);
         }
+    }
+
+    /// Keeps a note that answers a rename or a call for help.
+    fn hear(&mut self, fact: &Fact) {
+        if !matches!(fact.cause, "renamed" | "not_renamed" | "help") {
+            return;
+        }
+        if fact.cause == "help" {
+            self.help = Some(fact.detail.clone());
+        }
+        self.answer = Some(Answer {
+            number: self.answer.as_ref().map_or(0, |answer| answer.number) + 1,
+            cause: fact.cause,
+            detail: fact.detail.clone(),
+        });
     }
 
     fn list(&mut self, listing: &Listing) {

@@ -9,6 +9,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use crate::event::{Clash, Scope};
 use crate::model::{Model, Role};
 
+use super::desk::Mode;
 use super::screen::{Screen, View};
 use super::select::Step;
 
@@ -50,9 +51,9 @@ pub enum Place {
     Events,
     /// The remote folder.
     Files,
-    /// The line that asks for a name, where nothing can be listed.
+    /// The desk's line, where nothing can be listed.
     Prompt,
-    /// The downloads.
+    /// The queue.
     Queue,
     /// A filter being typed.
     Filter,
@@ -142,6 +143,9 @@ pub(super) enum Action {
     Yes,
     No,
     Answer(Clash, Scope),
+    /// Client: what the desk's line is for.
+    Turn(Mode),
+    AskServer,
     Postpone,
 }
 
@@ -266,18 +270,26 @@ pub static TABLE: &[Binding] = &[
     bind(ASKED, &[Code(KeyCode::Enter)], &[Place::Sort, Place::Standing, Place::Filter], Action::Enter, "⏎", "keep", "take the choice, keep the filter").foot(),
     bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Table, Place::Events], Action::Enter, "⏎", "details", "all that is known about the row").when(Screen::has_choice).foot(),
     bind(DO, &[Code(KeyCode::Enter), Char('l'), Code(KeyCode::Right)], &[Place::Files], Action::Enter, "⏎ l", "open", "open the folder, download the file").when(Screen::has_choice).foot(),
-    bind(DO, &[Code(KeyCode::Enter)], &[Place::Prompt], Action::Enter, "⏎", "fetch", "fetch the name typed or chosen").when(Screen::has_name).foot(),
+    bind(DO, &[Code(KeyCode::Enter)], &[Place::Prompt], Action::Enter, "⏎", "go", "fetch, send or rename what was typed or chosen").when(Screen::has_order).foot(),
+    bind(DO, &[Code(KeyCode::F(2))], &[Place::Prompt], Action::Turn(Mode::Get), "F2", "fetch", "type a name to fetch").when(Screen::can_get).foot(),
+    bind(DO, &[Code(KeyCode::F(3))], &[Place::Prompt], Action::Turn(Mode::Put), "F3", "send", "type a file to send").when(Screen::can_put).foot(),
+    bind(DO, &[Code(KeyCode::F(4))], &[Place::Prompt], Action::Turn(Mode::Rename), "F4", "rename", "type a name and its new name").when(Screen::can_rename).foot(),
+    bind(DO, &[Code(KeyCode::F(5))], &[Place::Prompt], Action::AskServer, "F5", "ask server", "ask the server what can be asked").when(Screen::can_ask_server).foot(),
     bind(DO, &[Code(KeyCode::Backspace), Char('h'), Code(KeyCode::Left), Ctrl('h')], &[Place::Files], Action::Out, "h", "out", "out to the parent folder").when(|_, model| !Screen::folder(model).is_root()).foot(),
     bind(DO, &[Char(' ')], &[Place::Files], Action::Mark, "Space", "mark", "mark or unmark, and go down").when(Screen::has_choice).foot(),
     bind(DO, &[Char('d')], &[Place::Files], Action::Download, "d", "download", "download what is marked, or the chosen file").when(Screen::has_choice).foot(),
     bind(DO, &[Char('x')], &[Place::Table], Action::Kick, "x", "kick", "end the chosen connection; asks first").when(Screen::can_kick).foot(),
-    bind(DO, &[Char('p')], &[Place::Queue], Action::Pause, "p", "pause", "pause the download, or let it go on").when(Screen::can_pause).foot(),
-    bind(DO, &[Char('x'), Code(KeyCode::Delete)], &[Place::Queue], Action::Cancel, "x", "cancel", "give the download up; asks first").when(Screen::can_cancel).foot(),
+    bind(DO, &[Char('p')], &[Place::Queue], Action::Pause, "p", "pause", "pause the transfer, or let it go on").when(Screen::can_pause).foot(),
+    bind(DO, &[Char('x'), Code(KeyCode::Delete)], &[Place::Queue], Action::Cancel, "x", "cancel", "give the transfer up; asks first").when(Screen::can_cancel).foot(),
     bind(DO, &[Char('r')], &[Place::Queue], Action::Retry, "r", "retry", "try it again").when(Screen::can_retry).foot(),
     bind(DO, &[Char('R')], &[Place::Queue], Action::RetryAll, "R", "retry all", "try all again that failed").when(|_, model| Screen::failed(model).next().is_some()).foot(),
     bind(DO, &[Char('P')], &[Place::Queue], Action::PauseAll, "P", "pause all", "pause all, or let all go on").when(|_, model| model.remote.unfinished() > 0).foot(),
     bind(DO, &[Char('c')], &[Place::Queue], Action::ClearEnded, "c", "clear", "take what has ended off the list").when(|_, model| model.remote.items().len() > model.remote.unfinished()).foot(),
-    bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Queue], Action::Enter, "⏎", "details", "all that is known about the download").when(Screen::has_choice).foot(),
+    bind(LOOK, &[Code(KeyCode::Enter)], &[Place::Queue], Action::Enter, "⏎", "details", "all that is known about the transfer").when(Screen::has_choice).foot(),
+    bind(DO, &[Char('d'), Code(KeyCode::F(2))], &[Place::Queue], Action::Turn(Mode::Get), "d F2", "fetch", "go to the line, type a name to fetch").when(Screen::can_get).foot(),
+    bind(DO, &[Char('u'), Code(KeyCode::F(3))], &[Place::Queue], Action::Turn(Mode::Put), "u F3", "send", "go to the line, type a file to send").when(Screen::can_put).foot(),
+    bind(DO, &[Char('m'), Code(KeyCode::F(4))], &[Place::Queue], Action::Turn(Mode::Rename), "m F4", "rename", "go to the line, type a name and its new name").when(Screen::can_rename).foot(),
+    bind(DO, &[Char('H'), Code(KeyCode::F(5))], &[Place::Queue], Action::AskServer, "H F5", "ask server", "ask the server what can be asked").when(Screen::can_ask_server).foot(),
     bind(ASKED, &[Char('A')], &[Place::Files, Place::Queue], Action::Standing, "A", "taken names", "what to do with every later name that is taken").when(Screen::has_standing).foot(),
     bind(DO, &[Char('J')], &[Place::Queue], Action::Later, "J", "later", "move it down the queue").when(Screen::can_cancel),
     bind(DO, &[Char('K')], &[Place::Queue], Action::Earlier, "K", "earlier", "move it up the queue").when(Screen::can_cancel),
@@ -332,7 +344,10 @@ pub(super) fn footer<'a>(
 ) -> impl Iterator<Item = &'static Binding> + 'a {
     let place = screen.place(model);
     TABLE.iter().filter(move |binding| {
-        binding.in_footer && binding.places.contains(&place) && (binding.valid)(screen, model)
+        binding.in_footer
+            && binding.places.contains(&place)
+            && (binding.valid)(screen, model)
+            && !screen.is_on(binding.action)
     })
 }
 

@@ -12,6 +12,7 @@ pub mod theme;
 
 mod columns;
 mod connections;
+mod desk;
 mod details;
 mod events;
 mod fields;

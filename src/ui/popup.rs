@@ -7,6 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
+use crate::entity::{Direction, DisplayName};
 use crate::model::Model;
 
 use super::details::{self, Detail};
@@ -42,12 +43,16 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
         }
         Popup::Item { item, top } => {
             let lines = details::item(item, model, screen, words_room(area));
-            let title = match model.remote.item(item.job.job) {
-                Some(_) => "download",
-                None => "download (off the list)",
+            let known = model.remote.item(item.job.job).is_some();
+            let title = match (item.job.direction, known) {
+                (Direction::In, true) => "download",
+                (Direction::In, false) => "download (off the list)",
+                (Direction::Out, true) => "upload",
+                (Direction::Out, false) => "upload (off the list)",
             };
             draw_details(buf, area, title, &lines, top, screen);
         }
+        Popup::Told { top } => told(buf, area, model, screen, top),
         Popup::Confirm(ask) => confirm(buf, area, ask, screen),
         Popup::Sort { index } => {
             let (choices, now) = screen.sort_choices();
@@ -124,6 +129,28 @@ fn clash(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
         theme.dim(),
     );
     paint::put(buf, paint::row(inner, 4), "Esc answers later", theme.dim());
+}
+
+/// What the server last said that can be asked, line by line.
+fn told(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen, top: &mut usize) {
+    let theme = screen.theme;
+    let said = model.remote.help.as_ref().map_or("", DisplayName::as_str);
+    let room = area.width.saturating_sub(4).clamp(1, 100);
+    // Its ends of lines have been made visible; here they end lines again.
+    let lines: Vec<String> = said
+        .trim_end_matches("\\n")
+        .split("\\n")
+        .flat_map(|line| paint::wrap(line.trim_end_matches("\\r"), room))
+        .collect();
+    let widest = lines.iter().map(|line| format::width(line)).max();
+    let size = (widest.unwrap_or(0).max(40), lines.len());
+    let inner = open(buf, area, size, "what the server can be asked", screen);
+    let shown = usize::from(inner.height);
+    *top = (*top).min(lines.len().saturating_sub(shown));
+    for (n, line) in (0..inner.height).zip(lines.iter().skip(*top)) {
+        paint::put(buf, paint::row(inner, n), line, theme.text());
+    }
+    more(buf, inner, *top + shown, lines.len(), theme);
 }
 
 fn confirm(buf: &mut Buffer, area: Rect, ask: &Ask, screen: &mut Screen) {

@@ -1,13 +1,16 @@
-//! The pane of a server that cannot list: a line for a name, and the names that worked.
+//! The desk of a server that cannot list: one line, and what helps to fill it.
 //!
-//! Letters are text here. What is typed narrows the remembered names; an arrow
-//! chooses one of them instead of what is typed.
+//! Letters are text here. Where a name to fetch is typed, it narrows the
+//! remembered names, and an arrow chooses one of them instead; where a file to
+//! send or a new name is typed, a few words say how.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::style::Style;
 
 use crate::model::Model;
 
+use super::desk::Mode;
 use super::format;
 use super::paint;
 use super::screen::{Hit, Pane, Screen};
@@ -21,10 +24,19 @@ pub(super) fn draw(
 ) -> Option<(u16, u16)> {
     let theme = screen.theme;
     let inner = paint::inside(area);
-    let about = "  this server does not list its files".to_owned();
+    let offers = screen.desk.offers;
+    let about = match (offers.gets, offers.puts) {
+        (false, true) => "  this server only takes files",
+        _ => "  this server does not list its files",
+    };
+    let about = about.to_owned();
     let title = [("remote".to_owned(), theme.strong()), (about, theme.dim())];
     paint::title(buf, area, 1, &title);
     let cursor = line(buf, paint::row(inner, 0), screen);
+    if screen.desk.mode != Mode::Get {
+        hints(buf, inner, model, screen);
+        return cursor;
+    }
     let known = !model.remote.folder.entries.is_empty();
     let words = match (known, screen.files.rows.is_empty()) {
         (false, _) => "names that worked will be kept here",
@@ -42,13 +54,48 @@ pub(super) fn draw(
 /// The line being typed.
 fn line(buf: &mut Buffer, line: Rect, screen: &Screen) -> Option<(u16, u16)> {
     let theme = screen.theme;
-    let label = "name to fetch: ";
+    let label = screen.desk.mode.label();
     let after = 1 + paint::put(buf, paint::part(line, 1, line.width), label, theme.key());
     let place = paint::part(line, after, line.width.saturating_sub(after + 1));
     let (text, cursor) = screen.files.prompt.shown(place.width);
     paint::put(buf, place, &text, theme.strong());
     let typing = screen.focus == Pane::Files && !screen.files.picking && place.width > 0;
     typing.then_some((place.x + cursor, place.y))
+}
+
+/// How the line is filled; under it the newest answer to a rename.
+fn hints(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) {
+    let theme = screen.theme;
+    let hints: &[&str] = match screen.desk.mode {
+        Mode::Get => &[],
+        Mode::Put => &[
+            "a path on this machine; it keeps its last name there",
+            "FILE NAME sends it as NAME; blanks go into quotes",
+            "a ~ is not made into a folder",
+        ],
+        Mode::Rename => &["the name it has, a blank, the name it gets"],
+    };
+    let room = inner.width.saturating_sub(2);
+    let answer = model.remote.answer.as_ref();
+    let told = answer.filter(|answer| screen.desk.mode == Mode::Rename && answer.cause != "help");
+    let mut lines: Vec<(String, Style)> = hints
+        .iter()
+        .map(|hint| ((*hint).to_owned(), theme.dim()))
+        .collect();
+    if let Some(answer) = told {
+        let (sign, style) = match answer.cause {
+            "renamed" => ("✓", theme.good()),
+            _ => ("✗", theme.bad()),
+        };
+        lines.push((String::new(), theme.text()));
+        let words = format!("{sign} {}", answer.detail);
+        let words = paint::wrap(&words, room.max(1)).into_iter();
+        lines.extend(words.map(|line| (line, style)));
+    }
+    for (n, (words, style)) in (2..inner.height).zip(&lines) {
+        let place = paint::part(paint::row(inner, n), 1, room);
+        paint::put(buf, place, words, *style);
+    }
 }
 
 fn names(buf: &mut Buffer, body: Rect, model: &Model, screen: &mut Screen) {

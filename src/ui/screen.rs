@@ -5,6 +5,7 @@
 //! turns a key into a [`Reaction`] for the app. No clock: time is `model.now`.
 
 mod client;
+mod desk;
 mod mouse;
 mod react;
 mod server;
@@ -15,10 +16,11 @@ use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use crate::entity::{DisplayName, JobId};
-use crate::event::{Command, Link};
+use crate::event::Command;
 use crate::model::{Connection, Entered, Model, Role};
 use crate::remote::Item;
 
+use super::desk::Desk;
 use super::events::EventList;
 use super::fields::Field;
 use super::file_list::FileList;
@@ -71,13 +73,32 @@ pub(super) enum Pane {
 /// What lies on top.
 #[derive(Clone, Debug)]
 pub(super) enum Popup {
-    Help { top: usize },
-    Details { row: Box<Connection>, top: usize },
-    Event { entered: Box<Entered>, top: usize },
-    Item { item: Box<Item>, top: usize },
+    Help {
+        top: usize,
+    },
+    Details {
+        row: Box<Connection>,
+        top: usize,
+    },
+    Event {
+        entered: Box<Entered>,
+        top: usize,
+    },
+    Item {
+        item: Box<Item>,
+        top: usize,
+    },
+    /// What the server said that can be asked; the model has the words.
+    Told {
+        top: usize,
+    },
     Confirm(Ask),
-    Sort { index: usize },
-    Standing { index: usize },
+    Sort {
+        index: usize,
+    },
+    Standing {
+        index: usize,
+    },
 }
 
 /// A question, and what yes means.
@@ -141,6 +162,7 @@ pub struct Screen {
     pub(super) transfers: Grid,
     pub(super) events: EventList,
     pub(super) files: FileList,
+    pub(super) desk: Desk,
     pub(super) queue: Cursor<JobId>,
     pub(super) standing: Standing,
     pub(super) hits: Vec<(Rect, Hit)>,
@@ -174,6 +196,7 @@ impl Screen {
             transfers: Grid::new(Field::Rate),
             events: EventList::default(),
             files: FileList::default(),
+            desk: Desk::default(),
             queue: Cursor::default(),
             standing: Standing::AsStarted,
             hits: Vec::new(),
@@ -221,6 +244,8 @@ impl Screen {
             }
             Role::Dial => {
                 let asks = self.asks_for_names(model);
+                self.desk.refresh(&model.remote.link);
+                self.hear_answer(model);
                 self.files.refresh(&model.remote, asks, model.now);
                 let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
                 self.queue
@@ -295,9 +320,12 @@ impl Screen {
     pub fn place(&self, model: &Model) -> Place {
         match &self.popup {
             Some(Popup::Help { .. }) => return Place::Help,
-            Some(Popup::Details { .. } | Popup::Event { .. } | Popup::Item { .. }) => {
-                return Place::Details;
-            }
+            Some(
+                Popup::Details { .. }
+                | Popup::Event { .. }
+                | Popup::Item { .. }
+                | Popup::Told { .. },
+            ) => return Place::Details,
             Some(Popup::Confirm(_)) => return Place::Confirm,
             Some(Popup::Sort { .. }) => return Place::Sort,
             Some(Popup::Standing { .. }) => return Place::Standing,
@@ -316,16 +344,6 @@ impl Screen {
             Pane::Files if self.asks_for_names(model) => Place::Prompt,
             Pane::Files => Place::Files,
         }
-    }
-
-    /// Whether the server cannot list, so names are asked for.
-    pub(super) fn asks_for_names(&self, model: &Model) -> bool {
-        matches!(model.remote.link, Link::Ready { offers, .. } if !offers.lists)
-            || (self.files.asks && !matches!(model.remote.link, Link::Ready { .. }))
-    }
-
-    fn prompting(&self, model: &Model) -> bool {
-        self.focus == Pane::Files && self.asks_for_names(model)
     }
 
     pub(super) const fn filter_typing(&self) -> bool {

@@ -1,6 +1,6 @@
 //! What the client's keys do: walk folders, mark, download, and mind the queue.
 
-use crate::entity::{Entry, JobId, Kind, RemotePath};
+use crate::entity::{Direction, Entry, JobId, Kind, RemotePath};
 use crate::event::{Clash, Command, JobState, Link, Scope, Wanted};
 use crate::model::Model;
 use crate::remote::Item;
@@ -40,6 +40,8 @@ impl Screen {
                     "the download waits; a asks again"
                 });
             }
+            Action::Turn(mode) => self.turn(mode, model),
+            Action::AskServer => return self.ask_server(model),
             Action::Answer(clash, scope) => return self.answer(model, clash, scope),
             // Every other action is the server's or both's and was done before.
             _ => return Reaction::Nothing,
@@ -58,7 +60,7 @@ impl Screen {
             return Reaction::Redraw;
         }
         if self.asks_for_names(model) {
-            return self.fetch_name(model);
+            return self.enter_desk(model);
         }
         let folder = &model.remote.folder;
         let Some(entry) = self.files.chosen(folder) else {
@@ -83,34 +85,6 @@ impl Screen {
         let path = &model.remote.folder.path;
         let came_from = String::from_utf8_lossy(path.file_name()).into_owned();
         self.open(path.parent(), Some(came_from.into_boxed_str()), model)
-    }
-
-    /// Whether a name is typed or chosen, where nothing can be listed.
-    pub(in super::super) fn has_name(&self, _: &Model) -> bool {
-        self.files.picking || !self.files.prompt.is_empty()
-    }
-
-    fn fetch_name(&mut self, model: &Model) -> Reaction {
-        let folder = &model.remote.folder;
-        let chosen = self.files.chosen(folder).filter(|_| self.files.picking);
-        let wanted = match chosen {
-            Some(entry) => Wanted {
-                path: folder.path.join(&entry.name),
-                size: None,
-            },
-            None => Wanted {
-                // Blanks at its ends are part of a name too.
-                path: RemotePath::from(self.files.prompt.text()),
-                size: None,
-            },
-        };
-        if wanted.path.is_root() {
-            return Reaction::Nothing;
-        }
-        self.note(&format!("queued {}", wanted.path.shown()));
-        self.files.prompt.clear();
-        self.files.picking = false;
-        Reaction::Tell(vec![Command::Fetch(vec![wanted])])
     }
 
     fn download(&mut self, model: &Model) -> Reaction {
@@ -187,12 +161,13 @@ impl Screen {
         match item.job.state {
             JobState::Paused { .. } => Reaction::Tell(vec![Command::Resume(job)]),
             JobState::Running { .. } if !item.job.resumes && item.done > 0 => {
+                let done = format::size_words(item.done);
                 let lines = vec![
                     "This server cannot go on from where it stopped:".to_owned(),
-                    format!(
-                        "{} would be fetched again. Pause anyway?",
-                        format::size_words(item.done)
-                    ),
+                    match item.job.direction {
+                        Direction::In => format!("{done} would be fetched again. Pause anyway?"),
+                        Direction::Out => format!("{done} would be sent again. Pause anyway?"),
+                    },
                 ];
                 self.ask("pause", lines, Command::Pause(job));
                 Reaction::Redraw
@@ -233,10 +208,11 @@ impl Screen {
             format::cut_name(item.job.target.as_str(), 50)
         )];
         if item.done > 0 {
-            lines.push(format!(
-                "The {} that arrived are dropped.",
-                format::size_words(item.done)
-            ));
+            let done = format::size_words(item.done);
+            lines.push(match item.job.direction {
+                Direction::In => format!("The {done} that arrived are dropped."),
+                Direction::Out => format!("The {done} that were sent make no file there."),
+            });
         }
         self.popup = Some(Popup::Confirm(Ask {
             title: "cancel",

@@ -134,13 +134,15 @@ impl Screen {
             Some(Popup::Standing { .. }) => standing::CHOICES.len(),
             _ => self.sort_choices().0.len(),
         };
+        let blind = self.desk_is_blind(model);
         match (&mut self.popup, self.focus) {
             (
                 Some(
                     Popup::Help { top }
                     | Popup::Details { top, .. }
                     | Popup::Event { top, .. }
-                    | Popup::Item { top, .. },
+                    | Popup::Item { top, .. }
+                    | Popup::Told { top },
                 ),
                 _,
             ) => scroll(top, step),
@@ -151,6 +153,8 @@ impl Screen {
             (Some(Popup::Confirm(_)), _) => {}
             (None, Pane::Table) => self.grid_mut().step(step),
             (None, Pane::Events) => self.events.step(step),
+            // Only what is fetched is chosen from names that worked.
+            (None, Pane::Files) if blind => {}
             (None, Pane::Files) => self.files.step(step, &model.remote),
             (None, Pane::Queue) => self.queue_step(step, model),
         }
@@ -291,10 +295,7 @@ impl Screen {
         }
         let line = match self.role {
             Role::Serve => super::super::format::plural(model.active() as u64, "running transfer"),
-            Role::Dial => super::super::format::plural(
-                model.remote.unfinished() as u64,
-                "unfinished download",
-            ),
+            Role::Dial => Self::unfinished_words(model),
         };
         self.popup = Some(Popup::Confirm(Ask {
             title: "quit",
