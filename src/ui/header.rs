@@ -10,12 +10,15 @@ use ratatui::layout::Rect;
 use crate::entity::Direction;
 use crate::event::{JobState, Link};
 use crate::line::Weight;
-use crate::model::{Badge, Model, Role};
+use crate::model::{Badge, Flow, Model, Role};
+use crate::remote::Item;
 
+use super::fields;
 use super::format;
 use super::keys::{self, Binding, Place};
 use super::paint::{self, Piece};
 use super::screen::{Hit, Pane, Screen};
+use super::theme::Theme;
 use super::throughput;
 
 /// Frames of the spinner; picked by the model's time.
@@ -219,15 +222,28 @@ fn link(model: &Model, screen: &Screen) -> Vec<Piece> {
     ]
 }
 
-fn client_right(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
-    let theme = screen.theme;
-    let rate = model.inward.rate.per_second();
+/// A rate with its arrow, and the last minute of it where there is room.
+fn flow(flow: &Flow, way: Direction, theme: Theme, with_graph: bool) -> Vec<Piece> {
+    let rate = flow.rate.per_second();
     let now = if rate < 0.5 {
         theme.dim()
     } else {
         theme.strong()
     };
-    let spark = throughput::sparkline(&model.inward.history, 8);
+    let ink = theme.flow(way);
+    let mut out = vec![
+        (format!("{} ", fields::arrow(way)), ink),
+        (format::rate(rate), now),
+    ];
+    if with_graph {
+        let spark = throughput::sparkline(&flow.history, 8);
+        out.push((format!(" {spark:<8}"), ink));
+    }
+    out
+}
+
+fn client_right(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
+    let theme = screen.theme;
     let remote = &model.remote;
     let queued = remote.items().filter(|item| {
         matches!(
@@ -235,10 +251,21 @@ fn client_right(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
             JobState::Queued | JobState::Paused { .. } | JobState::Clash
         )
     });
-    let flow = theme.flow(Direction::In);
-    let mut out = vec![("↓ ".to_owned(), flow), (format::rate(rate), now)];
-    if width >= 100 {
-        out.push((format!(" {spark:<8}"), flow));
+    let runs = |way| {
+        let runs = |item: &Item| matches!(item.job.state, JobState::Running { .. });
+        remote
+            .items()
+            .any(|item| item.job.direction == way && runs(item))
+    };
+    let mut out = Vec::new();
+    // Downloads are what a client is about; uploads show while they run.
+    let (down, up) = (runs(Direction::In), runs(Direction::Out));
+    let room = if up && down { 140 } else { 100 };
+    if up {
+        out.extend(flow(&model.outward, Direction::Out, theme, width >= room));
+    }
+    if down || !up {
+        out.extend(flow(&model.inward, Direction::In, theme, width >= room));
     }
     out.push((format!("  {} running ", remote.running()), theme.dim()));
     if width >= 90 {

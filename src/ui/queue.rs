@@ -1,4 +1,4 @@
-//! The queue: one line a download with its gauge, and one line for all of them.
+//! The queue: one line a transfer with its gauge, and one line for all of them.
 //!
 //! What has ended says how in the words of `Outcome`; what failed says why.
 //! Every number stands in its column whatever the state.
@@ -15,6 +15,8 @@ use crate::model::{self, Model};
 use crate::remote::Item;
 
 use super::columns::{self, Column, Side, Slot, Width};
+use super::desk::Mode;
+use super::fields;
 use super::format;
 use super::header::spinner;
 use super::paint;
@@ -131,6 +133,10 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         title.push((words, theme.warn()));
     }
     let after = paint::title(buf, area, 1, &title);
+    if screen.asks_for_names(model) && !screen.desk.offers.gets {
+        // Nothing lands here.
+        return;
+    }
     let landing = format!("into {}", model.about.landing);
     let room = area.width.saturating_sub(after + 5).min(area.width / 2);
     let landing = format::cut_name(&landing, room.max(12));
@@ -139,10 +145,11 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
 
 fn empty(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) {
     let theme = screen.theme;
-    let how = if screen.asks_for_names(model) {
-        "type a name and press Enter"
-    } else {
-        "d downloads the chosen file, Space marks several"
+    let how = match (screen.asks_for_names(model), screen.desk.mode) {
+        (true, Mode::Put) => "type the path of a file and press Enter",
+        (true, Mode::Get) => "type a name and press Enter",
+        (true, Mode::Rename) => "type a name and its new name, and press Enter",
+        (false, _) => "d downloads the chosen file, Space marks several",
     };
     let lines = [("nothing is queued", theme.text()), (how, theme.dim())];
     paint::message(buf, inner, &lines);
@@ -168,7 +175,10 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
     match &item.job.state {
         JobState::Queued => ("·", "queued".to_owned(), theme.dim()),
         JobState::Asking => (spinner(model), "asking".to_owned(), theme.warn()),
-        JobState::Running { .. } => ("↓", String::new(), theme.flow(Direction::In)),
+        JobState::Running { .. } => {
+            let way = item.job.direction;
+            (fields::arrow(way), String::new(), theme.flow(way))
+        }
         JobState::Paused { .. } => ("‖", String::new(), theme.warn()),
         JobState::Clash => ("?", "exists already; a answers".to_owned(), theme.warn()),
         JobState::Ended {
@@ -217,7 +227,7 @@ fn draw_item(
         let place = paint::part(line, slot.x, slot.width);
         match slot.field {
             Part::Name => {
-                let name = format::cut_name(item.job.target.as_str(), slot.width);
+                let name = name(item, slot.width);
                 paint::put(buf, place, &name, pick(theme.text()));
             }
             Part::Bar if words.is_empty() => {
@@ -241,19 +251,35 @@ fn draw_item(
     }
     let reach = match ended {
         Some((false, _)) => line.width,
-        _ => first_number(slots).unwrap_or(line.width),
+        _ => first_number(slots, ended.is_some()).unwrap_or(line.width),
     };
     let from = slots.get(1).map_or(MARK, |slot| slot.x);
     let place = paint::part(line, from, reach.saturating_sub(from + 1));
     paint::put(buf, place, &words, pick(ink));
 }
 
+/// The name; an upload that is not running has its arrow here, as its sign says how it stands.
+fn name(item: &Item, room: u16) -> String {
+    let name = item.job.target.as_str();
+    match (item.job.direction, &item.job.state) {
+        (Direction::Out, JobState::Running { .. }) | (Direction::In, _) => {
+            format::cut_name(name, room)
+        }
+        (Direction::Out, _) => {
+            let arrow = fields::arrow(Direction::Out);
+            format!("{arrow} {}", format::cut_name(name, room.saturating_sub(2)))
+        }
+    }
+}
+
 /// The column words must not run into.
-fn first_number(slots: &[Slot<Part>]) -> Option<u16> {
-    slots
-        .iter()
-        .find(|slot| matches!(slot.field, Part::Amount | Part::Rate | Part::Eta))
-        .map(|slot| slot.x)
+fn first_number(slots: &[Slot<Part>], ended: bool) -> Option<u16> {
+    slots.iter().find_map(|slot| match slot.field {
+        // At its end an item has one size there, at the right.
+        Part::Amount if ended => Some(slot.x + AMOUNT - format::SIZE),
+        Part::Amount | Part::Rate | Part::Eta => Some(slot.x),
+        Part::Name | Part::Bar | Part::Percent => None,
+    })
 }
 
 fn ratio(item: &Item) -> Option<f64> {
