@@ -88,11 +88,24 @@ fn hostile_client() -> World {
     world
 }
 
+/// A desk whose server answers with what is hostile; long enough to scroll.
+fn hostile_desk() -> World {
+    let mut world = World::desk(Dialect::Session);
+    let names = NAMES.join("\n").repeat(9);
+    world.answer("help", &names);
+    world.answer("not_renamed", &names);
+    for (n, name) in (0u64..).zip(NAMES) {
+        world.moving(n, Direction::Out, name, None, n * 50);
+    }
+    world.tick(1_000);
+    world
+}
+
 #[test]
 fn hostile_names_neither_command_nor_push_the_terminal() {
     for size in [(60, 16), (80, 24), (120, 36), (200, 50)] {
-        for world in [hostile_server(), hostile_client()] {
-            for typed in ["", "\t", "2", "v", "e", "a"] {
+        for world in [hostile_server(), hostile_client(), hostile_desk()] {
+            for typed in ["", "\t", "2", "v", "e", "a", "\tm", "\tH"] {
                 let mut screen = world::screen(&world);
                 draw(&world, &mut screen, size);
                 keys(&mut screen, &world, typed);
@@ -168,6 +181,9 @@ fn worlds() -> Vec<World> {
         prompt,
         lost,
         part,
+        hostile_desk(),
+        world::sending(),
+        world::taking(),
     ]
 }
 
@@ -186,7 +202,9 @@ fn no_size_panics_in_any_state() {
     ];
     let sizes: Vec<(u16, u16)> = small.chain(odd).collect();
     for world in worlds() {
-        for typed in ["", "?", "s", "\n", "x", "e", "3", "/stall>", "\t", "vj"] {
+        for typed in [
+            "", "?", "s", "\n", "x", "e", "3", "/stall>", "\t", "vj", "\tu", "\tH",
+        ] {
             let mut screen = world::screen(&world);
             keys(&mut screen, &world, typed);
             for &size in &sizes {

@@ -7,6 +7,7 @@
 )]
 
 mod cost;
+mod desk;
 mod downloads;
 mod hostile;
 mod react;

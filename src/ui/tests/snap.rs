@@ -153,6 +153,47 @@ fn a_client_that_cannot_list() {
 }
 
 #[test]
+fn the_desks_of_the_old_dialects() {
+    let session = World::desk(Dialect::Session);
+    check("desk-session", &session, "", &SIZES[..2]);
+    check("desk-session-put", &session, "\tu/tmp/a b", &SIZES[..2]);
+    let mut renamed = World::desk(Dialect::Session);
+    renamed.answer(
+        "not_renamed",
+        "the server knows no file `old.txt`, or may not rename it",
+    );
+    check(
+        "desk-session-rename",
+        &renamed,
+        "\tmold.txt new.txt",
+        &SIZES[..2],
+    );
+    let mut helped = World::desk(Dialect::Session);
+    helped.answer(
+        "help",
+        "g NAME  fetches\np NAME  stores\n\nc OLD NEW  renames\n",
+    );
+    check("desk-session-help", &helped, "", &SIZES[..2]);
+    let colon = World::desk(Dialect::Colon);
+    check("desk-colon", &colon, "re", &SIZES[..2]);
+    let drop = World::desk(Dialect::Drop);
+    check("desk-drop", &drop, "", &SIZES[..2]);
+    check("desk-drop-queue", &drop, "\t", &SIZES[..2]);
+}
+
+#[test]
+fn uploads_on_both_sides() {
+    let sending = world::sending();
+    check("client-sending", &sending, "", &SIZES);
+    check("client-sending-queue", &sending, "\tjjj", &SIZES[..2]);
+    check("client-sending-details", &sending, "\tjjj\n", &SIZES[..2]);
+    let taking = world::taking();
+    check("server-taking", &taking, "", &SIZES);
+    check("server-taking-transfers", &taking, "2", &SIZES[..2]);
+    check("server-taking-details", &taking, "jj\n", &SIZES[..2]);
+}
+
+#[test]
 fn a_client_with_nothing_to_show() {
     let mut world = World::client();
     check("client-connecting", &world, "", &SIZES[..1]);

@@ -14,7 +14,8 @@ use crate::entity::{
     RemotePath, Speak, XferId,
 };
 use crate::event::{
-    Birth, Ended, Event, Fact, Job, JobState, Link, Listening, Listing, ListingState, Started, What,
+    Birth, Ended, Event, Fact, Job, JobState, Link, Listening, Listing, ListingState, Offers,
+    Started, What,
 };
 use crate::meter::{Dials, Progress, Totals};
 use crate::model::{About, Badge, Model, Role};
@@ -158,7 +159,11 @@ impl World {
         let started = Arc::clone(self.xfer(xfer));
         let bytes = started.progress.done();
         if outcome.went_well() {
-            Totals::add(&self.totals.files_out, 1);
+            let files = match started.direction {
+                Direction::Out => &self.totals.files_out,
+                Direction::In => &self.totals.files_in,
+            };
+            Totals::add(files, 1);
         } else {
             Totals::add(&self.totals.failed, 1);
         }
@@ -192,11 +197,36 @@ impl World {
     pub fn ready(&mut self, lists: bool) {
         self.tell(What::Link(Link::Ready {
             server: DisplayName::from("outbox on hera"),
-            offers: crate::event::Offers {
+            offers: Offers {
                 lists,
                 gets: true,
-                ..crate::event::Offers::default()
+                ..Offers::default()
             },
+        }));
+    }
+
+    /// A server of a dialect that cannot list.
+    pub fn desk(dialect: Dialect) -> Self {
+        let mut world = Self::client();
+        let subject = format!("{}://192.168.1.20/", dialect.label());
+        world.model.about.subject = DisplayName::from(subject.as_str());
+        world.tell(What::Link(Link::Ready {
+            server: DisplayName::default(),
+            offers: Offers::of(dialect),
+        }));
+        if dialect.gets() {
+            let names = [("report.pdf", Kind::File, 0), ("notes.txt", Kind::File, 0)];
+            world.list("", &names, ListingState::Whole);
+        }
+        world
+    }
+
+    /// A note that answers a command.
+    pub fn answer(&mut self, cause: &'static str, detail: &str) {
+        self.tell(What::Note(Fact {
+            cause,
+            detail: DisplayName::from(detail),
+            ..Fact::default()
         }));
     }
 
@@ -226,19 +256,41 @@ impl World {
     }
 
     pub fn job(&mut self, job: u64, name: &str, size: Option<u64>, state: JobState) {
+        self.item(job, Direction::In, name, size, state);
+    }
+
+    pub fn item(
+        &mut self,
+        job: u64,
+        direction: Direction,
+        name: &str,
+        size: Option<u64>,
+        state: JobState,
+    ) {
         self.tell(What::Job(Arc::new(Job {
-            direction: crate::entity::Direction::In,
+            direction,
             job: JobId(job),
             place: usize::try_from(job).unwrap(),
             path: RemotePath::from(name),
             target: DisplayName::from(name),
             size,
-            resumes: true,
+            resumes: direction == Direction::In,
             state,
         })));
     }
 
     pub fn running(&mut self, job: u64, name: &str, size: Option<u64>, done: u64) -> Arc<Progress> {
+        self.moving(job, Direction::In, name, size, done)
+    }
+
+    pub fn moving(
+        &mut self,
+        job: u64,
+        direction: Direction,
+        name: &str,
+        size: Option<u64>,
+        done: u64,
+    ) -> Arc<Progress> {
         let progress = Arc::new(Progress::starting_at(done));
         let started = Arc::new(Started {
             xfer: XferId(job),
@@ -246,14 +298,14 @@ impl World {
             job: Some(JobId(job)),
             peer: Peer(([192, 168, 1, 20], 18_814).into()),
             dialect: Dialect::Deck,
-            direction: Direction::In,
+            direction,
             path: RemotePath::from(name),
             size,
             offset: 0,
             at: self.at(),
             progress: Arc::clone(&progress),
         });
-        self.job(job, name, size, JobState::Running { started });
+        self.item(job, direction, name, size, JobState::Running { started });
         progress
     }
 }
@@ -370,6 +422,67 @@ pub fn fetching() -> World {
         odd.add(MIB);
         Totals::add(&world.totals.bytes_in, (91 + second) * MIB);
         world.tick(1000);
+    }
+    world
+}
+
+/// A server that takes uploads in the three old dialects, sizes known and not.
+pub fn taking() -> World {
+    let mut world = World::server();
+    world.model.about.badges = vec![Badge::UPLOADS, Badge::RENAMES];
+    world.tick(60_000);
+    for n in 1..=6 {
+        world.accept(n, [10, 0, 0, u8::try_from(n).unwrap()]);
+    }
+    world.phase(1, Dialect::Session, Phase::Idle);
+    world.phase(2, Dialect::Session, Phase::Opening);
+    world.phase(3, Dialect::Session, Phase::Idle);
+    world.phase(4, Dialect::Colon, Phase::Opening);
+    world.phase(5, Dialect::Drop, Phase::Opening);
+    world.phase(6, Dialect::Colon, Phase::Opening);
+    world.start(1, 3, Direction::In, "typed.log", None);
+    world.start(2, 4, Direction::In, "results.tar", None);
+    world.start(3, 5, Direction::In, "photo.raw", Some(90 * MIB));
+    world.start(4, 6, Direction::In, "done.bin", None);
+    for second in 0..20 {
+        world.flow(1, 900 + second);
+        world.flow(2, (3 + second % 4) * MIB);
+        world.flow(3, 2 * MIB);
+        world.tick(1_000);
+    }
+    world.flow(4, 700);
+    world.end(4, Outcome::EndedNotProvable, "");
+    world.close(6, End::Done);
+    world.tick(100);
+    world
+}
+
+/// A session client whose queue goes both ways.
+pub fn sending() -> World {
+    let mut world = World::desk(Dialect::Session);
+    let ended = |outcome, bytes, detail: &str| JobState::Ended {
+        cause: "",
+        outcome,
+        bytes,
+        took: Duration::from_millis(2_500),
+        detail: DisplayName::from(detail),
+    };
+    let out = Direction::Out;
+    let state = ended(Outcome::EndedNotProvable, 12_288, "");
+    world.item(0, out, "notes.txt", Some(12_288), state);
+    let state = ended(Outcome::CompleteLength, 700, "");
+    world.item(1, out, "dropped.bin", Some(700), state);
+    let state = ended(Outcome::Failed, MIB, "the server takes no uploads");
+    world.item(2, out, "refused.bin", Some(9 * MIB), state);
+    let big = world.moving(3, out, "holiday-2026.tar", Some(2 * GIB), 0);
+    let live = world.moving(4, out, "live.log", None, 0);
+    world.item(5, out, "later.tar", Some(8 * MIB), JobState::Queued);
+    world.job(6, "report.pdf", None, JobState::Queued);
+    for second in 0..20 {
+        big.add((40 + second) * MIB);
+        live.add(MIB);
+        Totals::add(&world.totals.bytes_out, (41 + second) * MIB);
+        world.tick(1_000);
     }
     world
 }
