@@ -95,10 +95,12 @@ impl Screen {
             self.note(answer.detail.as_str());
             return;
         }
-        self.note("the server said what can be asked");
         // A line that is being typed is not interrupted.
         if self.popup.is_none() && self.files.prompt.is_empty() && !self.clash_shows(model) {
             self.popup = Some(Popup::Told { top: 0 });
+            self.note("the server said what can be asked");
+        } else if !matches!(self.popup, Some(Popup::Told { .. })) {
+            self.note("the server said what can be asked; F5 shows it");
         }
     }
 

@@ -98,6 +98,7 @@ fn rename_and_help_are_asked_and_their_answers_shown() {
     let shown = frame(&world, &mut screen);
     assert_eq!(screen.place(&world.model), Place::Prompt);
     assert!(!shown.contains("other words"), "{shown}");
+    assert!(shown.contains("F5 shows it"), "{shown}");
     keys(&mut screen, &world, "\t");
     assert!(matches!(
         told(keys(&mut screen, &world, "H")),
