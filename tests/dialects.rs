@@ -971,3 +971,261 @@ fn silent_persons_on_a_session_port_give_way_only_beyond_512() {
     assert_eq!(rest(&mut crowd[0]), b"");
     wait_for("its event", || server.all("displaced").len() == 1);
 }
+
+/// An imitated server in a folder of its own, killed when dropped.
+struct Old {
+    child: Child,
+    port: String,
+    dir: TempDir,
+}
+
+impl Old {
+    fn serve(kind: &str) -> Self {
+        let dir = TempDir::new().unwrap();
+        let mut child = Command::new("python3")
+            .args([PEERS, "serve", kind])
+            .arg(dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut port = String::new();
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        out.read_line(&mut port).unwrap();
+        let port = port.trim().to_owned();
+        Self { child, port, dir }
+    }
+
+    fn url(&self, dialect: &str, name: &str) -> String {
+        format!("{dialect}://127.0.0.1:{}/{name}", self.port)
+    }
+
+    fn file(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.dir.path().join(name), content).unwrap();
+    }
+
+    /// Waits until a file is there as sent: its program writes it after the close.
+    fn stores(&self, name: &str, content: &[u8]) {
+        let path = self.dir.path().join(name);
+        wait_for(name, || {
+            std::fs::read(&path).is_ok_and(|stored| stored == content)
+        });
+    }
+
+    fn is_empty(&self) -> bool {
+        std::fs::read_dir(self.dir.path()).unwrap().next().is_none()
+    }
+}
+
+impl Drop for Old {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs ferrydeck in a folder: exit code, stdout, stderr.
+fn ferrydeck(dir: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let state = TempDir::new().unwrap();
+    let output = Command::new(BIN)
+        .args(args)
+        .env("FERRYDECK_STATE_DIR", state.path())
+        .current_dir(dir)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+/// Runs it with `--json`: the outcome of the one transfer.
+fn outcome(dir: &Path, args: &[&str]) -> String {
+    let (code, out, err) = ferrydeck(dir, args);
+    let ended: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .filter(|value: &Value| value["event"] == "transfer_ended")
+        .collect();
+    assert_eq!(ended.len(), 1, "{args:?}: {code:?} {out} {err}");
+    let outcome = ended[0]["outcome"].as_str().unwrap().to_owned();
+    assert_eq!(
+        code == Some(0),
+        outcome != "failed",
+        "{args:?}: {out} {err}"
+    );
+    outcome
+}
+
+#[test]
+fn get_from_the_old_servers_brings_every_content() {
+    if !has_python() {
+        return;
+    }
+    thread::scope(|scope| {
+        for dialect in ["session", "colon"] {
+            scope.spawn(move || {
+                let server = Old::serve(dialect);
+                let here = TempDir::new().unwrap();
+                for (name, bytes) in contents() {
+                    server.file(name, &bytes);
+                    let url = server.url(dialect, name);
+                    let outcome = outcome(here.path(), &["get", "--json", &url]);
+                    assert_eq!(outcome, "ended_not_provable", "{dialect} {name}");
+                    let saved = std::fs::read(here.path().join(name)).unwrap();
+                    assert!(saved == bytes, "{dialect} {name} differs");
+                }
+                let url = server.url(dialect, "absent");
+                let (code, _, err) = ferrydeck(here.path(), &["get", &url]);
+                assert_eq!(code, Some(1), "{err}");
+                let words = if dialect == "session" {
+                    "not found"
+                } else {
+                    "no such file"
+                };
+                assert!(err.contains(words), "{dialect}: {err}");
+                let left = std::fs::read_dir(here.path()).unwrap().count();
+                assert_eq!(left, contents().len(), "{dialect}");
+            });
+        }
+    });
+}
+
+/// Sends every content the dialect can carry to an imitated server.
+fn puts(dialect: &str, word: &str) {
+    let server = Old::serve(dialect);
+    let here = TempDir::new().unwrap();
+    for (name, bytes) in contents() {
+        std::fs::write(here.path().join(name), &bytes).unwrap();
+        if dialect == "session" && ["spaces.bin", "middle.bin"].contains(&name) {
+            // Not to be carried: the test below.
+            continue;
+        }
+        let url = server.url(dialect, name);
+        let outcome = outcome(here.path(), &["put", "--json", name, &url]);
+        assert_eq!(outcome, word, "{dialect} {name}");
+        server.stores(name, &bytes);
+    }
+}
+
+#[test]
+fn put_to_old_session_servers() {
+    if has_python() {
+        puts("session", "ended_not_provable");
+    }
+}
+
+#[test]
+fn put_to_old_colon_servers() {
+    if has_python() {
+        puts("colon", "ended_not_provable");
+    }
+}
+
+#[test]
+#[ignore = "the client sends header and content in one segment, and the old server loses that"]
+fn put_to_old_drop_servers() {
+    if has_python() {
+        puts("drop", "complete_length");
+    }
+}
+
+#[test]
+fn session_put_refuses_a_content_that_holds_its_end_mark() {
+    if !has_python() {
+        return;
+    }
+    let server = Old::serve("session");
+    let here = TempDir::new().unwrap();
+    let spaces = |before: usize| joined(&[&noise(before, 3), &marker(), b"behind"]);
+    for (name, offset) in [("a", 0), ("b", 6), ("c", 70_000), ("d", 1 << 20)] {
+        std::fs::write(here.path().join(name), spaces(offset)).unwrap();
+        let url = server.url("session", name);
+        let (code, _, err) = ferrydeck(here.path(), &["put", name, &url]);
+        assert_eq!(code, Some(1), "{err}");
+        let shown = err.replace(',', "");
+        assert!(shown.contains(&format!(" {offset}")), "{offset}: {err}");
+    }
+    assert!(server.is_empty());
+}
+
+#[test]
+fn mv_renames_at_an_old_session_server() {
+    if !has_python() {
+        return;
+    }
+    let server = Old::serve("session");
+    let here = TempDir::new().unwrap();
+    server.file("a.txt", b"a");
+    let url = server.url("session", "a.txt");
+    let (code, _, err) = ferrydeck(here.path(), &["mv", &url, "b.txt"]);
+    assert_eq!(code, Some(0), "{err}");
+    server.stores("b.txt", b"a");
+    let (code, _, err) = ferrydeck(here.path(), &["mv", &url, "c.txt"]);
+    assert_eq!(code, Some(1), "{err}");
+    assert_eq!(err.lines().count(), 1, "{err}");
+}
+
+#[test]
+fn colon_servers_that_count_or_do_not_understand_at_once() {
+    if !has_python() {
+        return;
+    }
+    let here = TempDir::new().unwrap();
+    std::fs::write(here.path().join("up"), "up").unwrap();
+    for (kind, more) in [("counting", &["--clients", "2"][..]), ("deaf", &[])] {
+        let server = Old::serve(kind);
+        let up = server.url("colon", "up");
+        let args = [&["put", "--json", "up", &up], more].concat();
+        assert_eq!(outcome(here.path(), &args), "ended_not_provable", "{kind}");
+        server.stores("up", b"up");
+        server.file(kind, b"down");
+        let down = server.url("colon", kind);
+        let args = [&["get", "--json", &down], more].concat();
+        assert_eq!(outcome(here.path(), &args), "ended_not_provable", "{kind}");
+        assert_eq!(std::fs::read(here.path().join(kind)).unwrap(), b"down");
+    }
+}
+
+#[test]
+fn a_colon_content_that_is_the_sentence_is_said_to_be_doubtful() {
+    if !has_python() {
+        return;
+    }
+    let server = Old::serve("colon");
+    server.file("odd", SENTENCE);
+    let here = TempDir::new().unwrap();
+    let (code, _, err) = ferrydeck(here.path(), &["get", &server.url("colon", "odd")]);
+    assert_eq!(code, Some(1), "{err}");
+    assert!(err.contains("or one that says exactly that"), "{err}");
+}
+
+#[test]
+fn what_a_dialect_cannot_do_is_said_before_anything_is_sent() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let here = TempDir::new().unwrap();
+    std::fs::write(here.path().join("x"), "x").unwrap();
+    let url = |dialect: &str| format!("{dialect}://127.0.0.1:{port}/x");
+    let (drop, colon, classic) = (url("drop"), url("colon"), url("classic"));
+    let there = url("session");
+    let spaced = there.replace("/x", "/x y");
+    let cases: [&[&str]; 7] = [
+        &["get", &drop],
+        &["mv", &drop, "y"],
+        &["mv", &colon, "y"],
+        &["mv", &classic, "y"],
+        &["put", "x", &classic],
+        &["ls", &there],
+        &["put", "x", &spaced],
+    ];
+    for args in cases {
+        let (code, out, err) = ferrydeck(here.path(), args);
+        assert!(matches!(code, Some(1 | 2)), "{args:?}: {out} {err}");
+        assert!(!err.is_empty(), "{args:?}");
+        assert!(listener.accept().is_err(), "{args:?} was sent");
+    }
+}
