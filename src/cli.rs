@@ -5,14 +5,17 @@
 //! is right but not allowed. It binds nothing, opens nothing and prints nothing.
 
 mod store;
+mod words;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::store::{MvArgs, PutArgs};
+pub use self::words::Ports;
+use self::words::{parse_grace, parse_listen, parse_size, parse_time};
 use crate::address::{self, Url};
 use crate::entity::{Dialect, RemotePath, Speak};
 use crate::event::Clash;
@@ -260,13 +263,13 @@ impl ServeArgs {
             self.listen.clone()
         };
         for listen in &typed {
-            admit_listener(listen, self.any_port)?;
+            admit_listener(listen, Ports::of(self.any_port))?;
         }
         Ok(typed)
     }
 }
 
-fn admit_listener(listen: &Listen, any_port: bool) -> Result<(), Fault> {
+fn admit_listener(listen: &Listen, ports: Ports) -> Result<(), Fault> {
     let Listen { speak, addr } = listen;
     if !addr.ip().to_canonical().is_loopback()
         && matches!(speak, Speak::Auto | Speak::Only(Dialect::Deck))
@@ -279,13 +282,13 @@ fn admit_listener(listen: &Listen, any_port: bool) -> Result<(), Fault> {
         )));
     }
     if *speak == Speak::Only(Dialect::Classic) && addr.port() != 0 {
-        admit_classic_port(addr.port(), any_port)?;
+        admit_classic_port(addr.port(), ports)?;
     }
     Ok(())
 }
 
-fn admit_classic_port(port: u16, any_port: bool) -> Result<(), Fault> {
-    if any_port || (1024..=64_000).contains(&port) {
+fn admit_classic_port(port: u16, ports: Ports) -> Result<(), Fault> {
+    if ports == Ports::Any || (1024..=64_000).contains(&port) {
         return Ok(());
     }
     Err(Fault::failed(format!(
@@ -311,7 +314,7 @@ impl GetArgs {
         self.what
             .iter()
             .map(|word| {
-                let url = url(word, self.common.any_port)?;
+                let url = url(word, self.common.ports())?;
                 if !url.dialect.gets() {
                     let words = format!("{} has no way to fetch files", url.dialect.label());
                     return Err(Fault::failed(words));
@@ -340,7 +343,7 @@ impl GetArgs {
         let port: u16 = port
             .parse()
             .map_err(|_| Fault::failed(format!("port {port} is outside 1024..=64000")))?;
-        admit_classic_port(port, self.common.any_port)?;
+        admit_classic_port(port, self.common.ports())?;
         if name.is_empty() {
             return Err(Fault::usage("the NAME is empty"));
         }
@@ -358,10 +361,10 @@ impl GetArgs {
 }
 
 /// A URL with its port checked.
-pub fn url(word: &str, any_port: bool) -> Result<Url, Fault> {
+pub fn url(word: &str, ports: Ports) -> Result<Url, Fault> {
     let url = address::parse(word).map_err(|why| Fault::usage(format!("{word}: {why}")))?;
     if url.dialect == Dialect::Classic {
-        admit_classic_port(url.port, any_port)?;
+        admit_classic_port(url.port, ports)?;
     }
     Ok(url)
 }
@@ -376,55 +379,6 @@ impl ClashArg {
             Self::Overwrite => Some(Clash::Overwrite),
         }
     }
-}
-
-fn parse_listen(word: &str) -> Result<Listen, String> {
-    let (speak, addr) = match word.split_once('@') {
-        None => (Speak::Auto, word),
-        Some((dialect, addr)) => {
-            let speak = Speak::parse(dialect).ok_or_else(|| {
-                let known = Dialect::ALL.map(Dialect::label).join(", ");
-                format!("no dialect is called {dialect:?}; there are auto, {known}")
-            })?;
-            (speak, addr)
-        }
-    };
-    let local = addr
-        .strip_prefix("localhost:")
-        .and_then(|port| port.parse().ok())
-        .map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
-    let addr = addr
-        .parse()
-        .ok()
-        .or(local)
-        .ok_or_else(|| format!("{addr:?} is not ADDR:PORT, as 127.0.0.1:18814 or [::1]:0"))?;
-    Ok(Listen { speak, addr })
-}
-
-fn parse_grace(word: &str) -> Result<Duration, String> {
-    let time = humantime::parse_duration(word)
-        .map_err(|error| format!("{error}; write 5s, 500ms or 2m"))?;
-    if time > LONGEST {
-        return Err("must be at most 7 days".to_owned());
-    }
-    Ok(time)
-}
-
-fn parse_time(word: &str) -> Result<Duration, String> {
-    let time = parse_grace(word)?;
-    if time.is_zero() {
-        return Err("must be more than 0".to_owned());
-    }
-    Ok(time)
-}
-
-/// No limit is longer: what waits for weeks waits for ever.
-const LONGEST: Duration = Duration::from_hours(7 * 24);
-
-fn parse_size(word: &str) -> Result<u64, String> {
-    word.parse::<bytesize::ByteSize>()
-        .map(|size| size.as_u64())
-        .map_err(|error| format!("{error}; write 0, 500M or 2GiB"))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl PutArgs {
         let Some((word, files)) = self.what.split_last() else {
             return Err(Fault::usage("put takes FILE... URL"));
         };
-        let url = url(word, self.common.any_port)?;
+        let url = url(word, self.common.ports())?;
         if !url.dialect.puts() {
             let words = format!("{} has no way to store files", url.dialect.label());
             return Err(Fault::failed(words));
@@ -86,7 +86,7 @@ fn last_component(file: &str) -> Result<&str, Fault> {
 impl MvArgs {
     /// The server, the old path and the new one.
     pub fn plan(&self) -> Result<(Url, RemotePath, RemotePath), Fault> {
-        let url = url(&self.url, self.common.any_port)?;
+        let url = url(&self.url, self.common.ports())?;
         if !url.dialect.renames() {
             let words = format!("{} has no way to rename files", url.dialect.label());
             return Err(Fault::failed(words));

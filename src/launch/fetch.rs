@@ -32,7 +32,7 @@ use crate::net::{self, Engine};
 use crate::system::{host_name, is_terminal, state_dir};
 
 pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
-    let url = crate::cli::url(&args.url, args.common.any_port)?;
+    let url = crate::cli::url(&args.url, args.common.ports())?;
     if !is_terminal() {
         return Err(Fault::usage(
             "connect needs a terminal; `ferrydeck get` and `ferrydeck ls` need none",
@@ -174,7 +174,7 @@ fn by_server(goals: Vec<Goal>) -> Vec<Batch> {
 }
 
 pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
-    let url = crate::cli::url(&args.url, args.common.any_port)?;
+    let url = crate::cli::url(&args.url, args.common.ports())?;
     if !url.dialect.lists() {
         let words = format!("{} has no way to list files", url.dialect.label());
         return Err(Fault::failed(words).into());

@@ -1,6 +1,6 @@
 //! What the client's keys do: walk folders, mark, download, and mind the queue.
 
-use crate::entity::{Direction, Entry, JobId, Kind, RemotePath};
+use crate::entity::{Direction, Entry, JobId, Kind, Outcome, RemotePath};
 use crate::event::{Clash, Command, JobState, Link, Scope, Wanted};
 use crate::model::Model;
 use crate::remote::Item;
@@ -144,7 +144,7 @@ impl Screen {
 
     /// All downloads that ended badly.
     pub(in super::super) fn failed(model: &Model) -> impl Iterator<Item = &Item> {
-        model.remote.items().filter(|item| is_failed(item))
+        model.remote.items().filter(|item| broke_down(item))
     }
 
     fn tell(&self, model: &Model, command: fn(JobId) -> Command) -> Reaction {
@@ -275,6 +275,14 @@ impl Screen {
     pub(in super::super) fn is_connecting(model: &Model) -> bool {
         matches!(model.remote.link, Link::Connecting)
     }
+}
+
+/// Whether it failed by itself: what its user gave up or skipped stays so.
+fn broke_down(item: &Item) -> bool {
+    matches!(
+        &item.job.state,
+        JobState::Ended { outcome, .. } if !outcome.went_well() && *outcome != Outcome::Cancelled
+    )
 }
 
 fn is_failed(item: &Item) -> bool {
