@@ -307,7 +307,6 @@ fn signal(pid: u32, name: &str) {
 fn pictures() {
     let world = Scratch::new("pictures");
     world.dir("srv/iso");
-    world.dir("srv/photos");
     // Sparse and as large as in life for a picture; a proof needs no gigabytes.
     let unit = if asked() { 1 << 20 } else { 1 << 10 };
     for (path, units) in [
