@@ -300,7 +300,7 @@ fn each(dialect: &str, work: impl Fn(&str, &str, &[u8]) + Sync) {
         .collect();
     let queue = Mutex::new(cases);
     thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..6 {
             scope.spawn(|| {
                 loop {
                     let Some((speak, name, bytes)) = queue.lock().unwrap().pop() else {
@@ -465,13 +465,13 @@ fn drop_programs_put() {
     });
     // Digits right behind the size: the one reading that fits, and no proof.
     let there = TempDir::new().unwrap();
-    std::fs::write(there.path().join("digits"), "12345").unwrap();
-    old(
-        there.path(),
-        &["drop", &server.port("drop"), "digits", "glued"],
-    );
-    assert_eq!(server.outcome("in", "digits"), "ended_not_provable");
-    assert_eq!(server.read("digits"), b"12345");
+    for (name, digits) in [("few", "12345"), ("many", "9999999999999")] {
+        std::fs::write(there.path().join(name), digits).unwrap();
+        let args = ["drop", &server.port("drop"), name, "glued"];
+        old(there.path(), &args);
+        assert_eq!(server.outcome("in", name), "ended_not_provable");
+        assert_eq!(server.read(name), digits.as_bytes());
+    }
 }
 
 #[test]
@@ -838,15 +838,14 @@ fn a_disk_that_fills_up_fails_the_upload_and_keeps_nothing() {
     assert_eq!(server.outcome("in", "big.bin"), "failed");
     server.tell("colon", &colon("big2.bin", &large));
     assert_eq!(server.outcome("in", "big2.bin"), "failed");
+    let head = format!("big3.bin {}", large.len());
+    server.tell("drop", &joined(&[head.as_bytes(), &large]));
+    assert_eq!(server.outcome("in", "big3.bin"), "failed");
     let ended = server.all("transfer_ended");
     assert!(
         ended.iter().all(|end| end["cause"] == "no_room"),
         "{ended:#?}"
     );
-    // Announced, and refused before it begins.
-    let head = format!("big3.bin {}", large.len());
-    server.tell("drop", &joined(&[head.as_bytes(), &large]));
-    server.caused("refused", "no_room");
     assert!(server.names().is_empty(), "{:?}", server.names());
     server.tell("session", &session("s.bin", &small));
     assert_eq!(server.outcome("in", "s.bin"), "ended_not_provable");
