@@ -100,14 +100,14 @@ struct Server {
     ports: HashMap<String, SocketAddr>,
     seen: Arc<Mutex<Vec<Value>>>,
     dir: PathBuf,
-    _own: Option<TempDir>,
+    own: Option<TempDir>,
 }
 
 impl Server {
     fn start(more: &[&str]) -> Self {
         let own = TempDir::new().unwrap();
         let mut server = Self::at(own.path(), more);
-        server._own = Some(own);
+        server.own = Some(own);
         server
     }
 
@@ -139,7 +139,7 @@ impl Server {
             ports: HashMap::new(),
             seen,
             dir: dir.to_owned(),
-            _own: None,
+            own: None,
         };
         wait_for("listeners", || server.all("listening").len() == 4);
         for event in server.all("listening") {
@@ -242,6 +242,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        drop(self.own.take());
     }
 }
 
@@ -777,8 +778,8 @@ fn two_who_drop_the_same_name_at_once_both_keep_theirs() {
             for side in &sides {
                 let (server, name) = (&server, &name);
                 scope.spawn(move || {
-                    let head = format!("{name} {}", side.len());
-                    let heard = server.tell("drop", &joined(&[head.as_bytes(), side]));
+                    let opening = format!("{name} {}", side.len());
+                    let heard = server.tell("drop", &joined(&[opening.as_bytes(), side]));
                     assert_eq!(heard, b"");
                 });
             }
@@ -869,8 +870,8 @@ fn a_browsers_post_creates_nothing() {
             "{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
-        let heard = server.tell("auto", &joined(&[head.as_bytes(), &body]));
-        assert_eq!(heard, b"");
+        let said = server.tell("auto", &joined(&[head.as_bytes(), &body]));
+        assert_eq!(said, b"");
         server.caused("refused", "http");
     }
     assert!(server.names().is_empty(), "{:?}", server.names());
@@ -884,7 +885,7 @@ fn a_person_may_be_silent_on_a_session_port_for_the_idle_limit() {
     thread::sleep(Duration::from_millis(1200));
     peer.write_all(&message("help")).unwrap();
     assert!(reply(&mut peer).starts_with("Possible"));
-    thread::sleep(Duration::from_millis(1000));
+    thread::sleep(Duration::from_secs(1));
     peer.write_all(&message("help")).unwrap();
     assert!(reply(&mut peer).starts_with("Possible"));
     let mut silent = server.dial("session");

@@ -32,8 +32,8 @@ async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
     };
     let stat = rustix::fs::statvfs(dir.path()).unwrap();
     let free = stat.f_bavail * stat.f_frsize;
-    // Room for one reservation, and for no piece behind it.
-    let floor = Floor::Bytes(free - AHEAD - (8 << 10));
+    // Room for one reservation and about half of what comes behind it.
+    let floor = Floor::Bytes(free - AHEAD - (4 << 20));
     let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
     let part = landing.begin("a", None).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -62,9 +62,12 @@ async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
         "{:?}",
         taken.outcome
     );
-    assert_eq!(taken.at, AHEAD, "two pieces fitted");
+    assert!(
+        taken.at >= AHEAD,
+        "two pieces fitted, and more than was reserved ahead"
+    );
     let part = taken.part.unwrap();
-    assert_eq!(part.file().metadata().unwrap().len(), AHEAD);
+    assert_eq!(part.file().metadata().unwrap().len(), taken.at);
     drop(socket);
     sending.await.unwrap();
 }
