@@ -1125,7 +1125,6 @@ fn put_to_old_colon_servers() {
 }
 
 #[test]
-#[ignore = "the client sends header and content in one segment, and the old server loses that"]
 fn put_to_old_drop_servers() {
     if has_python() {
         puts("drop", "complete_length");

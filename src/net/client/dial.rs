@@ -23,7 +23,7 @@ const READ: usize = 64 << 10;
 /// How long a silence must be to mean something (`--session-quiet`'s default).
 pub(super) const QUIET: Duration = Duration::from_millis(200);
 /// What lies behind a word that must come as a segment of its own (dialects, "colon").
-const APART: Duration = Duration::from_millis(300);
+pub(super) const APART: Duration = Duration::from_millis(300);
 /// The longest an answer's head may take, from the first wait to its last byte.
 const ANSWER: Duration = Duration::from_secs(30);
 /// The longest wait for a name server.

@@ -15,13 +15,13 @@ use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{Failure, Line, Patience, QUIET, Target, broke, codec_of};
+use super::dial::{APART, Failure, Line, Patience, QUIET, Target, broke, codec_of};
 use super::fetch::{Begun, Finish};
 use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::net::hub::{Hub, TransferOrder, XferGuard};
 use crate::net::pump::{Broken, Outlet, Way, read_some};
 use crate::net::store::{Fate, Source};
-use crate::net::wire::codec::{After, Answer, Request};
+use crate::net::wire::codec::{After, Answer, Gait, Request};
 
 /// Bytes sent between two looks at the clock.
 const SLICE: u64 = 256 << 10;
@@ -75,6 +75,9 @@ impl Send {
             offset: 0,
         });
         begun(Arc::clone(xfer.started()));
+        if line.codec.gait() == Gait::Apart {
+            sleep(APART).await;
+        }
         let mut outlet = Outlet::new(Arc::clone(&line.socket), guard.dials_arc(), Way::BEST);
         match self.send(&mut line, &mut outlet, &source, &xfer).await {
             Ok(()) => {

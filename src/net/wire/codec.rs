@@ -588,6 +588,12 @@ pub trait ClientCodec: Payload + Send + Sync {
         Outcome::CompleteLength
     }
 
+    /// How a request and the payload behind it leave: together, or with 300 ms
+    /// between them because the server reads each with one receive.
+    fn gait(&self) -> Gait {
+        Gait::Joined
+    }
+
     /// The server closed with `input` unread: an answer where close is one
     /// (classic's [`Answer::End`]), else what is missing.
     fn eof(&mut self, input: &[u8]) -> Result<Answer, Malformed>;

@@ -5,7 +5,7 @@
 
 use super::{HEAD_MAX, SIZE_MAX};
 use crate::entity::{Dialect, RemotePath};
-use crate::net::wire::codec::{After, Answer, ClientCodec, Malformed, Payload, Request};
+use crate::net::wire::codec::{After, Answer, ClientCodec, Gait, Malformed, Payload, Request};
 
 /// The asking half of drop, one a connection.
 #[derive(Clone, Copy, Debug, Default)]
@@ -119,6 +119,11 @@ impl ClientCodec for Client {
             self.stage = Stage::Over;
             Answer::End
         })
+    }
+
+    /// The old program takes its first receive for the header and loses what came with it.
+    fn gait(&self) -> Gait {
+        Gait::Apart
     }
 
     fn head_limit(&self) -> usize {
