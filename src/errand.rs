@@ -4,20 +4,20 @@
 //! failure is one line on stderr and exit 1; a reader that has gone away ends
 //! the errand quietly. Knows the feed and the commands; opens no socket itself.
 
+mod listing;
+
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead as _, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::entity::{DisplayName, Entry, JobId, Kind, Outcome, RemotePath};
-use crate::event::{
-    Clash, Command, Event, Job, JobState, ListingState, Outgoing, Scope, Started, Wanted, What,
-};
-use crate::line::{self, size_words};
+pub use self::listing::{Listing, ls};
+use crate::entity::{DisplayName, JobId, Outcome, RemotePath};
+use crate::event::{Clash, Command, Event, Job, JobState, Outgoing, Scope, Started, Wanted, What};
+use crate::line;
 use crate::net::Handle;
 
 /// How an errand ended.
@@ -309,98 +309,6 @@ fn style() -> ProgressStyle {
     let template = "{wide_msg} {bar:24} {percent:>3} % {binary_bytes:>11} / {binary_total_bytes:11} {binary_bytes_per_sec:>13} {eta:>5}";
     // The template is a constant; the default is only for the compiler.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
-}
-
-/// How `ls` talks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
-    /// Columns.
-    Text,
-    /// One JSON object an entry.
-    Json,
-}
-
-#[derive(Serialize)]
-struct Row<'e> {
-    name: &'e str,
-    kind: &'static str,
-    size: u64,
-    mtime: Option<String>,
-}
-
-/// Lists one folder.
-pub async fn ls(
-    handle: &mut Handle,
-    path: RemotePath,
-    how: Listing,
-    out: &mut (dyn Write + Send),
-    err: &mut (dyn Write + Send),
-) -> Done {
-    let shown = path.shown();
-    let _ = handle.commands.send(Command::Open(path));
-    let mut entries: Vec<Entry> = Vec::new();
-    let mut unlisted = 0;
-    let why = loop {
-        let Some(event) = handle.feed.next().await else {
-            break Some(DisplayName::from("the client ended"));
-        };
-        match event.what {
-            What::Listing(listing) => {
-                entries.extend_from_slice(&listing.entries);
-                unlisted += listing.unlisted;
-                match listing.state {
-                    ListingState::More => {}
-                    ListingState::Whole => break None,
-                    ListingState::Failed(why) => break Some(why),
-                }
-            }
-            What::Reset(_) => break Some(DisplayName::from("a part of the listing was lost")),
-            _ => {}
-        }
-    };
-    if let Some(why) = why {
-        let _ = say(err, &format!("ferrydeck: /{shown}: {why}"));
-        return Done::Badly;
-    }
-    if unlisted > 0 {
-        let words = format!("ferrydeck: {unlisted} names that are no plain text are not listed");
-        let _ = say(err, &words);
-    }
-    entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-    match print(&entries, how, out) {
-        Ok(()) => Done::Well,
-        Err(error) => unheard(&error, err),
-    }
-}
-
-fn print(entries: &[Entry], how: Listing, out: &mut (dyn Write + Send)) -> io::Result<()> {
-    let mut out = io::BufWriter::new(out);
-    for entry in entries {
-        let time = jiff::Timestamp::from_second(entry.mtime).ok();
-        match how {
-            Listing::Json => {
-                let row = Row {
-                    name: &entry.name,
-                    kind: entry.kind.label(),
-                    size: entry.size,
-                    mtime: time.map(|time| time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
-                };
-                writeln!(out, "{}", line::plain_json(&serde_json::to_string(&row)?))?;
-            }
-            Listing::Text => {
-                let time = time.map_or(String::new(), |time| {
-                    let local = time.to_zoned(jiff::tz::TimeZone::system());
-                    local.strftime("%Y-%m-%d %H:%M").to_string()
-                });
-                let (size, tail) = match entry.kind {
-                    Kind::File => (size_words(entry.size), ""),
-                    Kind::Dir => ("-".to_owned(), "/"),
-                };
-                writeln!(out, "{size:>12}  {time:16}  {}{tail}", entry.shown())?;
-            }
-        }
-    }
-    out.flush()
 }
 
 /// Our lines could not be written: a reader that has gone away is no failure of

@@ -8,6 +8,7 @@
 
 mod answer;
 mod leave;
+mod opening;
 mod receive;
 
 use std::io;
@@ -28,7 +29,7 @@ use crate::net::store::Store;
 use crate::net::store::landing::Landing;
 use crate::net::unsent::unsent;
 use crate::net::wire::codec::{After, Cue, Malformed, Request, Rights, ServerCodec};
-use crate::net::wire::{Sniffed, server_codec, sniff_on};
+use crate::net::wire::server_codec;
 
 /// Bytes read from a quiet connection at once; grows with what a head needs.
 const READ: usize = 4 << 10;
@@ -148,69 +149,6 @@ impl Talk {
             }
             Err(over) => over,
         }
-    }
-
-    /// Reads until the dialect is told; a listener of one dialect guesses nothing.
-    async fn identify(&mut self, guard: &ConnGuard, speak: Speak) -> Result<Dialect, Over> {
-        if let Speak::Only(dialect) = speak {
-            return Ok(dialect);
-        }
-        let mut cue = Cue::Bytes;
-        loop {
-            match sniff_on(&self.input, cue) {
-                Sniffed::Is(dialect) => return Ok(dialect),
-                Sniffed::More | Sniffed::Unknown if cue == Cue::Close => {
-                    return Err(self.closed_early());
-                }
-                Sniffed::More => {}
-                Sniffed::Tls => {
-                    return Err(Over::Unwelcome(
-                        "tls",
-                        "a TLS hello; TLS is not spoken here",
-                    ));
-                }
-                Sniffed::Http => {
-                    return Err(Over::Unwelcome(
-                        "http",
-                        "an HTTP request; HTTP is not spoken here",
-                    ));
-                }
-                Sniffed::Unknown => {
-                    return Err(Over::Malformed(Malformed::new(
-                        "unknown_opening",
-                        format!("no dialect begins with {}", quote(&self.input)),
-                    )));
-                }
-            }
-            cue = self.opening_cue(guard, cue).await?;
-        }
-    }
-
-    /// More bytes, one silence once something has come, or the close.
-    async fn opening_cue(&mut self, guard: &ConnGuard, before: Cue) -> Result<Cue, Over> {
-        let read = if before == Cue::Bytes && !self.input.is_empty() {
-            let quiet = self.context.limits.session_quiet;
-            match timeout(quiet, self.read(guard)).await {
-                Ok(read) => read?,
-                Err(_) => return Ok(Cue::Quiet),
-            }
-        } else {
-            self.read(guard).await?
-        };
-        Ok(if read == 0 { Cue::Close } else { Cue::Bytes })
-    }
-
-    fn closed_early(&self) -> Over {
-        if self.input.is_empty() {
-            return Over::PeerClosed;
-        }
-        Over::Malformed(Malformed::new(
-            "short",
-            format!(
-                "closed after {} bytes that say nothing yet",
-                self.input.len()
-            ),
-        ))
     }
 
     async fn converse(
@@ -435,10 +373,4 @@ fn keep_little_unsent(socket: &TcpStream) {
     let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
     #[cfg(not(target_os = "linux"))]
     let _ = socket;
-}
-
-/// The first bytes of something not understood, for a person.
-fn quote(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(16)];
-    format!("{:?}", String::from_utf8_lossy(head))
 }

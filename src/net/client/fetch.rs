@@ -4,23 +4,21 @@
 //! back, and the next attempt goes on from there where the dialect can. Nothing
 //! stands under the final name before the last byte is durable.
 
+mod stream;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::dial::{Failure, Line, Patience, QUIET, Target, broke};
+use super::dial::{Failure, Line, Patience, Target, broke};
 use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::event::{Clash, Started};
 use crate::net::hub::{Hub, TransferOrder, XferGuard};
-use crate::net::pump::{Desk, Intake, Order, Taken, Unreceived, read_some};
+use crate::net::pump::{Intake, Order, Taken, Unreceived};
 use crate::net::store::landing::{Landing, Part, Unlanded};
-use crate::net::wire::codec::{Answer, Content, Cue, Refusal, Request, Take, Version};
-
-/// Bytes taken off the socket before they go to the disk, of a stream.
-const STREAM: usize = 256 << 10;
+use crate::net::wire::codec::{Answer, Content, Refusal, Request, Version};
 
 /// What has arrived of a file, kept for the next attempt.
 #[derive(Debug)]
@@ -220,69 +218,6 @@ impl Fetch {
             version,
             stage: Stage::Open,
         })
-    }
-
-    /// Takes a payload whose length nobody announced, until the codec tells its end.
-    async fn take_stream(&mut self, line: &mut Line, xfer: &XferGuard) -> Result<(), Stop> {
-        let Some(kept) = self.kept.take() else {
-            return Err(Stop::Failed(Failure::unexpected()));
-        };
-        let mut desk = Desk::new(kept.part);
-        let mut cue = Cue::Bytes;
-        let finale = loop {
-            let Take { content, end } = line
-                .codec
-                .take(&line.input, cue)
-                .map_err(|broken| Stop::Failed(broken.into()))?;
-            if content > 0 {
-                let rest = line.input.split_off(content);
-                let full = std::mem::replace(&mut line.input, rest);
-                xfer.add(content as u64);
-                desk.write(full)
-                    .await
-                    .map_err(|error| Stop::Failed(unlanded(&error)))?;
-            }
-            if let Some(finale) = end {
-                break finale;
-            }
-            cue = self.next_cue(line, cue).await?;
-        };
-        let size = desk.at();
-        let part = desk
-            .close()
-            .await
-            .map_err(|error| Stop::Failed(unlanded(&error)))?;
-        self.proof = finale.outcome;
-        self.kept = Some(Kept {
-            part,
-            at: size,
-            size,
-            version: None,
-            stage: Stage::Told,
-        });
-        Ok(())
-    }
-
-    /// More bytes, a silence where it means something, or the close.
-    async fn next_cue(&self, line: &mut Line, before: Cue) -> Result<Cue, Stop> {
-        let room = STREAM.saturating_sub(line.input.len()).max(4 << 10);
-        let minds = line.codec.minds_quiet() && before == Cue::Bytes;
-        let gap = self.patience.gap;
-        let wait = if minds { QUIET } else { gap };
-        let read = tokio::select! {
-            read = timeout(wait, read_some(&line.socket, &mut line.input, room)) => read,
-            () = self.stop.cancelled() => return Err(Stop::Told),
-        };
-        match read {
-            Ok(Ok(0)) => Ok(Cue::Close),
-            Ok(Ok(_)) => Ok(Cue::Bytes),
-            Ok(Err(error)) => Err(Stop::Failed(broke(&error))),
-            Err(_) if minds => Ok(Cue::Quiet),
-            Err(_) => {
-                let words = format!("the server was silent for {:.0} s", gap.as_secs_f64());
-                Err(Stop::Failed(Failure::new("timeout", words)))
-            }
-        }
     }
 
     /// Takes every run until the server has said the end.

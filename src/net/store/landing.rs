@@ -5,24 +5,22 @@
 //! link or rename that replaces nothing, after fsync, and the folder is synced
 //! behind it. On every error the file under the final name, if any, is untouched.
 
+mod part;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FallocateFlags, FileType, FlockOperation, Mode, OFlags, RenameFlags,
-    fallocate, flock, fstat, fstatvfs, linkat, openat, renameat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, fstatvfs,
+    linkat, openat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
+pub use self::part::Part;
 use super::{Dotfiles, RESERVED, unportable, unwritable};
-use crate::event::Clash;
-
-/// Disk space is reserved at most so far ahead of the bytes that are here.
-const AHEAD: u64 = 64 << 20;
 
 /// Bytes of an extension, with its dot; what is longer is a part of the name.
 const EXTENSION: usize = 32;
@@ -276,156 +274,6 @@ fn numbered(name: &str, n: u32) -> String {
         room -= 1;
     }
     format!("{}{tail}", &stem[..room])
-}
-
-/// A file on its way in. Dropped without `land`, it leaves nothing behind.
-#[derive(Debug)]
-pub struct Part {
-    file: Arc<File>,
-    dir: Arc<OwnedFd>,
-    floor: Floor,
-    temporary: Option<String>,
-    /// Bytes of disk asked for so far.
-    reserved: u64,
-    size: Option<u64>,
-}
-
-impl Part {
-    /// The file, for writing at offsets.
-    pub fn file(&self) -> &Arc<File> {
-        &self.file
-    }
-
-    /// Called before bytes up to `end` are written: keeps the floor and reserves ahead.
-    pub fn make_room(&mut self, end: u64) -> Result<(), Unlanded> {
-        if end <= self.reserved {
-            return Ok(());
-        }
-        let goal = self
-            .reserved
-            .saturating_add(AHEAD)
-            .min(self.size.unwrap_or(u64::MAX))
-            .max(end);
-        match self.reserve(goal) {
-            // Too little for a long stretch ahead may be enough for what is here.
-            Err(_) if goal > end => self.reserve(end),
-            done => done,
-        }
-    }
-
-    fn reserve(&mut self, goal: u64) -> Result<(), Unlanded> {
-        let more = goal - self.reserved;
-        room(&self.dir, self.floor, more)?;
-        match fallocate(&*self.file, FallocateFlags::KEEP_SIZE, self.reserved, more) {
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => {}
-            Err(errno) => return Err(errno.into()),
-        }
-        self.reserved = goal;
-        Ok(())
-    }
-
-    /// Puts content before what was written, or takes bytes off its front: where
-    /// a head turned out shorter or longer than it looked. Does nothing for nothing.
-    pub fn reshape(&mut self, landing: &Landing, prepend: &[u8], cut: u64) -> Result<(), Unlanded> {
-        if prepend.is_empty() && cut == 0 {
-            return Ok(());
-        }
-        let mut fresh = landing.begin_unnamed(self.size)?;
-        let length = self.file.metadata()?.len().saturating_sub(cut);
-        let shift = prepend.len() as u64;
-        fresh.make_room(length + shift)?;
-        fresh.file.write_all_at(prepend, 0)?;
-        let mut buffer = vec![0; 1 << 20];
-        let mut done = 0;
-        while done < length {
-            let want = usize::try_from(length - done)
-                .unwrap_or(buffer.len())
-                .min(buffer.len());
-            self.file.read_exact_at(&mut buffer[..want], cut + done)?;
-            fresh.file.write_all_at(&buffer[..want], shift + done)?;
-            done += want as u64;
-        }
-        *self = fresh;
-        Ok(())
-    }
-
-    /// Makes the file durable under its own name and returns it.
-    ///
-    /// `None` for `clash` means that a taken name is an error ([`Unlanded::Taken`]);
-    /// then the part is still there and another answer can be tried.
-    pub fn land(
-        &mut self,
-        landing: &Landing,
-        name: &str,
-        clash: Option<Clash>,
-    ) -> Result<String, Unlanded> {
-        // What was reserved beyond the end goes back.
-        let length = self.file.metadata()?.len();
-        if length < self.reserved {
-            self.file.set_len(length)?;
-        }
-        self.file.sync_all()?;
-        let mut free = name.to_owned();
-        loop {
-            match (self.enter(&free, clash), clash) {
-                (Ok(()), _) => break,
-                // Of the name that was asked for, also when a free one was lost to another.
-                (Err(Errno::EXIST), Some(Clash::Rename)) => {
-                    free = landing.free_name(name).ok_or(Unlanded::Taken)?;
-                }
-                (Err(Errno::EXIST), _) => return Err(Unlanded::Taken),
-                (Err(errno), _) => return Err(errno.into()),
-            }
-        }
-        self.temporary = None;
-        rustix::fs::fsync(&*self.dir)?;
-        Ok(free)
-    }
-
-    fn enter(&mut self, name: &str, clash: Option<Clash>) -> rustix::io::Result<()> {
-        let dir = &*self.dir;
-        if clash == Some(Clash::Overwrite) {
-            if self.temporary.is_none() {
-                let temporary = temporary_name();
-                // Before it has a name: an unlocked one is swept as litter.
-                flock(&*self.file, FlockOperation::NonBlockingLockExclusive)?;
-                self.link(&temporary)?;
-                self.temporary = Some(temporary);
-            }
-            let temporary = self.temporary.as_deref().unwrap_or_default();
-            return renameat(dir, temporary, dir, name);
-        }
-        let Some(temporary) = self.temporary.as_deref() else {
-            return self.link(name);
-        };
-        match renameat_with(dir, temporary, dir, name, RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                linkat(dir, temporary, dir, name, AtFlags::empty())?;
-                unlinkat(dir, temporary, AtFlags::empty())
-            }
-            done => done,
-        }
-    }
-
-    /// Gives an `O_TMPFILE` a name; a taken one is `EEXIST`.
-    fn link(&self, name: &str) -> rustix::io::Result<()> {
-        let path = proc_path(&*self.file);
-        linkat(
-            CWD,
-            path.as_str(),
-            &*self.dir,
-            name,
-            AtFlags::SYMLINK_FOLLOW,
-        )
-    }
-}
-
-impl Drop for Part {
-    fn drop(&mut self) {
-        if let Some(temporary) = self.temporary.take() {
-            let _ = unlinkat(&*self.dir, temporary.as_str(), AtFlags::empty());
-        }
-    }
 }
 
 #[cfg(test)]

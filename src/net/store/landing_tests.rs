@@ -10,6 +10,7 @@ use std::sync::Barrier;
 use assert_fs::TempDir;
 
 use super::*;
+use crate::event::Clash;
 
 const MAKES: [Make; 2] = [Make::Best, Make::Named];
 
