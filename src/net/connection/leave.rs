@@ -245,7 +245,10 @@ fn timeout_words(rule: Option<Rule>, fact: &Fact, limits: &Limits) -> String {
     };
     let after = |limit: Duration| format!("{:.1} s", limit.as_secs_f64());
     match rule {
-        Some(Rule::FirstByte) => format!("said nothing for {}", after(limits.first_byte)),
+        Some(Rule::FirstByte) => format!(
+            "said nothing for {}; a person who types wants a port of its own, --listen session@…",
+            after(limits.first_byte)
+        ),
         Some(Rule::Head) => format!("request incomplete after {} ({so_far})", after(limits.head)),
         Some(Rule::Request) | None => {
             format!(
