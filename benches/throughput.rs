@@ -4,6 +4,25 @@
 //!
 //! `cargo bench` measures; `FERRYDECK_BENCH_MIB` and `FERRYDECK_BENCH_ROUNDS` set
 //! size and rounds (1024 and 5). Every figure printed was taken in this run.
+//!
+//! One such run (2026-11-20, 2 cores, Linux 6.18, medians of 5, times a raw loop of
+//! `pread` + `write` in the same run), and what was chosen by it:
+//!
+//! | | disk, cache warm | tmpfs |
+//! |---|---|---|
+//! | classic, sendfile | 1.94 | 0.54 |
+//! | classic, pread + write | 1.16 | 0.55 |
+//! | deck, sendfile | 1.83 | 0.73 |
+//! | deck, pread + write | 1.02 | 0.56 |
+//! | classic, sendfile, reader pauses (slowest round) | 0.37 (0.07) | 0.17 (0.15) |
+//! | classic, pread + write, reader pauses (slowest round) | 0.36 (0.32) | 0.24 (0.21) |
+//! | nginx with sendfile, curl | 0.76 | 0.65 |
+//!
+//! A steady reader on the same machine likes sendfile. A reader that pauses is
+//! what a network has, and there sendfile's many small pages fill its window so
+//! badly that single transfers crawl: 24 MiB to a reader that pauses for 100 ms
+//! between reads took 26 s with sendfile and 1.7 s with `pread` + `write`. Hence
+//! `Way::BEST` is the second, at 128 KiB a running transfer.
 
 #![expect(
     clippy::print_stdout,
@@ -21,6 +40,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ferrydeck::entity::{Dialect, Speak};
+use ferrydeck::line::Weight;
 use ferrydeck::net::pump::Way;
 use ferrydeck::net::server::{Door, Limits, Serve};
 use ferrydeck::net::store::{Dotfiles, Store};
@@ -74,7 +94,8 @@ fn run(place: &str, dir: &Path, mib: u64, rounds: u64) {
         Box::new(move || drain(raw)),
     ));
     for way in Way::ALL {
-        for dialect in Dialect::ALL {
+        // The two that announce a length: the others end on silence or close.
+        for dialect in [Dialect::Classic, Dialect::Deck] {
             let addr = serve(&runtime, dir, way, dialect);
             runners.push((
                 format!("ferrydeck {} {way:?}", dialect.label()),
@@ -188,7 +209,14 @@ fn serve(runtime: &tokio::runtime::Runtime, dir: &Path, way: Way, dialect: Diale
     };
     runtime.spawn(async move {
         let mut handle = net::start(Engine::Serve(serve));
-        while handle.feed.next().await.is_some() {}
+        while let Some(event) = handle.feed.next().await {
+            // A bench must not be slow for a reason nobody sees.
+            if let Some(line) = ferrydeck::line::line(&event)
+                && line.weight == Weight::Bad
+            {
+                println!("  {}: {} {}", line.word, line.who, line.said);
+            }
+        }
     });
     addr
 }
