@@ -282,6 +282,8 @@ fn wrong_starts_never_flash_a_screen() {
         (vec!["serve", ".", "--listen", "deck@192.168.1.5:1"], 2),
         (vec!["connect", "ftp://x"], 2),
         (vec!["connect", "classic://127.0.0.1:80"], 1),
+        (vec!["connect", "127.0.0.1:1"], 1),
+        (vec!["connect", "session://127.0.0.1:1"], 1),
     ] {
         let mut pty = Pty::start(&binary(), &args, &world.0, (100, 30));
         assert_eq!(pty.end().exit_code(), code, "{args:?}");
