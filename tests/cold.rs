@@ -14,11 +14,12 @@ mod pty;
 
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pty::{Scratch, binary};
+use pty::{Scratch, binary, has};
 
 /// What strace adds to every blocking read.
 const CRAWL: Duration = Duration::from_secs(1);
@@ -26,6 +27,8 @@ const CRAWL: Duration = Duration::from_secs(1);
 struct Server {
     child: Child,
     addr: String,
+    /// Every line it has written so far.
+    lines: Arc<Mutex<String>>,
 }
 
 impl Drop for Server {
@@ -38,32 +41,34 @@ impl Drop for Server {
     }
 }
 
-fn serve_slowly(world: &Scratch) -> Server {
-    let inject = format!("inject=pread64:delay_enter={}", CRAWL.as_micros());
+/// A server under strace, with one system call made slow.
+fn serve_slowly(world: &Scratch, call: &str, more: &[&str]) -> Server {
+    let inject = format!("inject={call}:delay_enter={}", CRAWL.as_micros());
     let mut child = Command::new("strace")
-        .args([
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            "trace=pread64",
-            "-e",
-            &inject,
-        ])
+        .args(["-f", "-qq", "-o", "/dev/null", "-e"])
+        .args([&format!("trace={call}"), "-e", &inject])
         .arg(binary())
         .args(["serve", "srv", "--headless", "--listen", "127.0.0.1:0"])
+        .args(more)
         .current_dir(&world.0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut first = String::new();
-    lines.read_line(&mut first).unwrap();
-    std::thread::spawn(move || lines.lines().count());
+    out.read_line(&mut first).unwrap();
     let addr = first.trim().rsplit(' ').next().unwrap().to_owned();
-    Server { child, addr }
+    let lines = Arc::new(Mutex::new(first));
+    let kept = Arc::clone(&lines);
+    std::thread::spawn(move || {
+        for line in out.lines().map_while(Result::ok) {
+            let mut kept = kept.lock().unwrap();
+            kept.push_str(&line);
+            kept.push('\n');
+        }
+    });
+    Server { child, addr, lines }
 }
 
 fn fetch(addr: &str, name: &str) -> Vec<u8> {
@@ -74,22 +79,6 @@ fn fetch(addr: &str, name: &str) -> Vec<u8> {
     let mut heard = Vec::new();
     socket.read_to_end(&mut heard).unwrap();
     heard.split_off(8)
-}
-
-fn has(tool: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {tool}")])
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        assert!(
-            std::env::var_os("FERRYDECK_REQUIRE_ALL").is_none(),
-            "needs {tool}"
-        );
-        let _ = writeln!(std::io::stderr(), "skipped: needs {tool}");
-    }
-    found
 }
 
 #[test]
@@ -103,7 +92,7 @@ fn a_file_outside_the_page_cache_stalls_nobody_else() {
     world.file("srv/warm.txt", b"warm");
     let file = File::open(&cold).unwrap();
     rustix::fs::fsync(&file).unwrap();
-    let server = serve_slowly(&world);
+    let server = serve_slowly(&world, "pread64", &[]);
     // The page cache forgets it: only clean pages can be dropped, hence the fsync.
     rustix::fs::fadvise(&file, 0, None, rustix::fs::Advice::DontNeed).unwrap();
     drop(file);
@@ -138,5 +127,36 @@ fn a_file_outside_the_page_cache_stalls_nobody_else() {
     assert!(
         slowest < CRAWL / 2,
         "a warm fetch took {slowest:?} beside a cold one of {took:?}"
+    );
+}
+
+/// The disk is not the peer: however long it takes to make an upload durable, the
+/// peer is not said to have stood still, and what landed is called complete.
+#[test]
+fn a_slow_disk_is_no_stalled_peer() {
+    if !has("strace") || !has("pkill") {
+        return;
+    }
+    let world = Scratch::new("slow-disk");
+    world.dir("srv");
+    let more = ["--allow-upload", "--stall-timeout", "300ms"];
+    let server = serve_slowly(&world, "fsync", &more);
+    let mut socket = TcpStream::connect(&server.addr).unwrap();
+    socket.write_all(b"slow.txt 5hello").unwrap();
+    socket.shutdown(Shutdown::Write).unwrap();
+    socket.read_to_end(&mut Vec::new()).unwrap();
+    let deadline = Instant::now() + pty::DEADLINE;
+    while !server.lines.lock().unwrap().contains("closed") {
+        assert!(Instant::now() < deadline, "it never closed");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let lines = server.lines.lock().unwrap().clone();
+    assert!(
+        lines.contains("complete (length)") && !lines.contains("timeout"),
+        "{lines}"
+    );
+    assert_eq!(
+        std::fs::read(world.0.join("srv/slow.txt")).unwrap(),
+        b"hello"
     );
 }

@@ -11,7 +11,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
-use pty::{Scratch, binary};
+use pty::{Scratch, binary, has};
 
 fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -47,26 +47,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Fails in CI, says so elsewhere.
-fn has(tool: &str) -> bool {
-    let found = Command::new("sh")
-        .args(["-c", &format!("command -v {tool}")])
-        .stdout(Stdio::null())
-        .status()
-        .is_ok_and(|status| status.success());
-    if !found {
-        assert!(
-            std::env::var_os("FERRYDECK_REQUIRE_ALL").is_none(),
-            "needs {tool}"
-        );
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            format!("skipped: needs {tool}\n").as_bytes(),
-        );
-    }
-    found
 }
 
 fn spoken(start: &str, tool: &str, addr: &str, dir: &Path) -> Option<Vec<u8>> {

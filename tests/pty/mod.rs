@@ -233,6 +233,23 @@ impl Drop for Scratch {
     }
 }
 
+/// Whether a tool is there. Missing, it fails the test in CI and is said elsewhere.
+pub fn has(tool: &str) -> bool {
+    let found = std::process::Command::new("sh")
+        .args(["-c", &format!("command -v {tool}")])
+        .stdout(std::process::Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        assert!(
+            std::env::var_os("FERRYDECK_REQUIRE_ALL").is_none(),
+            "needs {tool}"
+        );
+        let _ = writeln!(std::io::stderr(), "skipped: needs {tool}");
+    }
+    found
+}
+
 /// A free loopback port; taken again by nobody else within a test's life, as far as luck goes.
 pub fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -6,6 +6,7 @@
 //! one at the disk.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -23,6 +24,8 @@ use crate::net::wire::codec::{After, Cue, Finale, Malformed, Refusal, Reply, Ser
 
 /// Bytes taken off the socket before they go to the disk.
 const INTAKE: usize = 256 << 10;
+/// How often a disk at work counts as a sign of life; below any stall limit in use.
+const DISK_LOOK: Duration = Duration::from_millis(100);
 
 /// Why an upload did not come to its end.
 enum Unkept {
@@ -34,6 +37,13 @@ enum Unkept {
     Disk(Unlanded),
 }
 
+/// What a peer wants to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Right {
+    Upload,
+    Rename,
+}
+
 impl Talk {
     /// Takes a file in.
     pub(super) async fn put(
@@ -43,8 +53,7 @@ impl Talk {
         path: RemotePath,
         size: Option<u64>,
     ) -> Result<After, Over> {
-        let allowed = self.context.rights.upload;
-        let (landing, name) = match self.admit_write(allowed, "--allow-upload", &path) {
+        let (landing, name) = match self.admit_write(Right::Upload, &path) {
             Ok(way) => way,
             Err(denied) => return self.refuse(guard, codec, path, denied).await,
         };
@@ -71,7 +80,7 @@ impl Talk {
         guard.dials().set_phase(Phase::Receiving);
         let taken = self.take_in(guard, codec, part, &xfer).await;
         self.last = None;
-        self.store(taken, xfer, &landing, name).await
+        self.store(guard, taken, xfer, &landing, name).await
     }
 
     /// Gives a file another name.
@@ -82,9 +91,8 @@ impl Talk {
         from: RemotePath,
         to: RemotePath,
     ) -> Result<After, Over> {
-        let allowed = self.context.rights.rename;
-        let old = self.admit_write(allowed, "--allow-rename", &from);
-        let new = self.admit_write(allowed, "--allow-rename", &to);
+        let old = self.admit_write(Right::Rename, &from);
+        let new = self.admit_write(Right::Rename, &to);
         let (landing, old, new) = match (old, new) {
             (Ok((landing, old)), Ok((_, new))) => (landing, old, new),
             (Err(denied), _) | (_, Err(denied)) => {
@@ -115,14 +123,17 @@ impl Talk {
     /// Whether this peer may write this name now: where, and under which name.
     fn admit_write(
         &self,
-        allowed: bool,
-        flag: &str,
+        right: Right,
         path: &RemotePath,
     ) -> Result<(Arc<Landing>, String), Denied> {
         let denied = |refusal: Refusal, cause, detail: String| Denied {
             refusal,
             cause,
             detail,
+        };
+        let (allowed, flag) = match right {
+            Right::Upload => (self.context.rights.upload, "--allow-upload"),
+            Right::Rename => (self.context.rights.rename, "--allow-rename"),
         };
         let landing = match &self.context.landing {
             Some(landing) if allowed => Arc::clone(landing),
@@ -158,11 +169,12 @@ impl Talk {
                 let rest = self.input.split_off(content);
                 let full = std::mem::replace(&mut self.input, rest);
                 xfer.add(content as u64);
-                desk.write(full).await.map_err(Unkept::Disk)?;
+                let written = at_work(guard, desk.write(full)).await;
+                written.map_err(Unkept::Disk)?;
             }
             if let Some(finale) = end {
                 self.input.drain(..finale.skip);
-                let part = desk.close().await.map_err(Unkept::Disk)?;
+                let part = at_work(guard, desk.close()).await.map_err(Unkept::Disk)?;
                 return Ok((part, finale, cue));
             }
             cue = self.next_cue(guard, codec, cue).await?;
@@ -200,6 +212,7 @@ impl Talk {
     /// Gives what came its name, and tells how it went.
     async fn store(
         &mut self,
+        guard: &ConnGuard,
         taken: Result<(Part, Finale, Cue), Unkept>,
         xfer: XferGuard,
         landing: &Arc<Landing>,
@@ -236,7 +249,7 @@ impl Talk {
             part.reshape(&place, &finale.prepend, finale.cut)?;
             part.land(&place, &name, Some(Clash::Rename))
         });
-        match landed.await {
+        match at_work(guard, landed).await {
             Ok(Ok(name)) => {
                 let under = if xfer.started().path.as_str() == Some(name.as_str()) {
                     String::new()
@@ -252,6 +265,18 @@ impl Talk {
             Cue::Close => After::Close,
             Cue::Bytes | Cue::Quiet => After::Next,
         })
+    }
+}
+
+/// Waits for our own disk: the peer does not stand still meanwhile, so the stall
+/// rule sees life. Kick and shutdown still end the wait.
+async fn at_work<T>(guard: &ConnGuard, work: impl Future<Output = T>) -> T {
+    tokio::pin!(work);
+    loop {
+        match timeout(DISK_LOOK, &mut work).await {
+            Ok(done) => return done,
+            Err(_) => guard.dials().stir(),
+        }
     }
 }
 
