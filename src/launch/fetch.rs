@@ -23,13 +23,13 @@ use crate::cli::{
 };
 use crate::entity::{DisplayName, RemotePath};
 use crate::errand::{self, Done, Listing, Voice};
-use crate::event::Command;
+use crate::event::{Command, Outgoing};
 use crate::model::{About, Role};
 use crate::net::client::dial::{Patience, Target, knock, rename};
 use crate::net::client::{Dial, OnClash};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::{self, Engine};
-use crate::system::{host_name, is_terminal, state_dir};
+use crate::system::{Signals, host_name, is_terminal, state_dir};
 
 pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
     let url = crate::cli::url(&args.url, args.common.ports())?;
@@ -100,16 +100,7 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
                 landing,
                 on_clash,
             );
-            let mut handle = net::start(Engine::Dial(dial));
-            let (mut out, mut err) = (io::stdout(), io::stderr());
-            let errand = errand::get(&mut handle, paths, voice, &mut out, &mut err);
-            let done = tokio::select! {
-                done = errand => Some(done),
-                () = signals.any() => None,
-            };
-            let _ = handle.commands.send(Command::Abort);
-            let _ = timeout(LAST_MOMENT * 2, handle.task).await;
-            match done {
+            match run_errand(dial, Errand::Get(paths), voice, &mut signals).await {
                 Some(Done::Well) => {}
                 Some(Done::Badly) => code = 1,
                 Some(Done::Unheard) => break,
@@ -212,6 +203,36 @@ fn voice(json: bool) -> Voice {
     }
 }
 
+/// What is to be done at one server.
+enum Errand {
+    Get(Vec<RemotePath>),
+    Put(Vec<Outgoing>),
+}
+
+/// Runs one errand to its end and lets go of the engine; `None` when a signal came first.
+async fn run_errand(
+    dial: Dial,
+    errand: Errand,
+    voice: Voice,
+    signals: &mut Signals,
+) -> Option<Done> {
+    let mut handle = net::start(Engine::Dial(dial));
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let work = async {
+        match errand {
+            Errand::Get(paths) => errand::get(&mut handle, paths, voice, &mut out, &mut err).await,
+            Errand::Put(files) => errand::put(&mut handle, files, voice, &mut out, &mut err).await,
+        }
+    };
+    let done = tokio::select! {
+        done = work => Some(done),
+        () = signals.any() => None,
+    };
+    let _ = handle.commands.send(Command::Abort);
+    let _ = timeout(LAST_MOMENT * 2, handle.task).await;
+    done
+}
+
 /// Sends files.
 pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     let (url, outgoing) = args.plan()?;
@@ -220,16 +241,7 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     let runtime = runtime()?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
-        let mut handle = net::start(Engine::Dial(dial));
-        let (mut out, mut err) = (io::stdout(), io::stderr());
-        let errand = errand::put(&mut handle, outgoing, voice, &mut out, &mut err);
-        let done = tokio::select! {
-            done = errand => Some(done),
-            () = signals.any() => None,
-        };
-        let _ = handle.commands.send(Command::Abort);
-        let _ = timeout(LAST_MOMENT * 2, handle.task).await;
-        match done {
+        match run_errand(dial, Errand::Put(outgoing), voice, &mut signals).await {
             Some(Done::Well | Done::Unheard) => 0,
             Some(Done::Badly) => 1,
             None => INTERRUPTED,
