@@ -39,13 +39,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ferrydeck::entity::Rights;
 use ferrydeck::entity::{Dialect, Speak};
 use ferrydeck::line::Weight;
 use ferrydeck::net::pump::Way;
 use ferrydeck::net::server::{Door, Limits, Serve};
 use ferrydeck::net::store::{Dotfiles, Store};
 use ferrydeck::net::wire::client_codec;
-use ferrydeck::net::wire::codec::{Answer, Request, Rights};
+use ferrydeck::net::wire::codec::{Answer, Request};
 use ferrydeck::net::{self, Engine};
 
 /// One way to bring the payload over, with its name; returns the bytes that came.

@@ -5,11 +5,13 @@
 //! words an operator reads (`complete (length)`, `sending`) are written here
 //! once, for table, event line and JSON alike.
 
+mod mark;
 mod name;
 
 use std::fmt;
 use std::net::SocketAddr;
 
+pub use self::mark::{Pin, Rights, Root};
 pub use self::name::{DisplayName, Entry, RemotePath};
 
 /// One accepted or dialled connection; counts from 1 in the order of birth.
@@ -41,6 +43,8 @@ pub enum Dialect {
     Classic,
     /// ferrydeck's own protocol on the same magic.
     Deck,
+    /// The same inside TLS 1.3, between two that know each other.
+    DeckTls,
     /// Commands behind a 64-byte length: get, put, change, help, as often as one likes.
     Session,
     /// `name:GET` and `name:PUT`: one request a connection, the close is the end.
@@ -51,9 +55,10 @@ pub enum Dialect {
 
 impl Dialect {
     /// Every dialect there is, in the order of the command line's help.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Classic,
         Self::Deck,
+        Self::DeckTls,
         Self::Session,
         Self::Colon,
         Self::Drop,
@@ -64,16 +69,22 @@ impl Dialect {
         match self {
             Self::Classic => "classic",
             Self::Deck => "deck",
+            Self::DeckTls => "deck+tls",
             Self::Session => "session",
             Self::Colon => "colon",
             Self::Drop => "drop",
         }
     }
 
+    /// Whether it is ferrydeck's own protocol, in the open or inside TLS.
+    pub const fn is_deck(self) -> bool {
+        matches!(self, Self::Deck | Self::DeckTls)
+    }
+
     /// The port a URL without one means.
     pub const fn default_port(self) -> u16 {
         match self {
-            Self::Classic | Self::Deck => 18_814,
+            Self::Classic | Self::Deck | Self::DeckTls => 18_814,
             Self::Session => 5050,
             Self::Colon => 50_001,
             Self::Drop => 5010,
@@ -84,7 +95,7 @@ impl Dialect {
     pub const fn lists(self) -> bool {
         match self {
             Self::Classic | Self::Session | Self::Colon | Self::Drop => false,
-            Self::Deck => true,
+            Self::Deck | Self::DeckTls => true,
         }
     }
 
@@ -92,7 +103,7 @@ impl Dialect {
     pub const fn times_request(self) -> bool {
         match self {
             Self::Classic => true,
-            Self::Deck | Self::Session | Self::Colon | Self::Drop => false,
+            Self::Deck | Self::DeckTls | Self::Session | Self::Colon | Self::Drop => false,
         }
     }
 
@@ -105,14 +116,14 @@ impl Dialect {
     pub const fn resumes(self) -> bool {
         match self {
             Self::Classic | Self::Session | Self::Colon | Self::Drop => false,
-            Self::Deck => true,
+            Self::Deck | Self::DeckTls => true,
         }
     }
 
     /// Whether a client can fetch a file.
     pub const fn gets(self) -> bool {
         match self {
-            Self::Classic | Self::Deck | Self::Session | Self::Colon => true,
+            Self::Classic | Self::Deck | Self::DeckTls | Self::Session | Self::Colon => true,
             Self::Drop => false,
         }
     }
@@ -120,7 +131,7 @@ impl Dialect {
     /// Whether a client can store a file.
     pub const fn puts(self) -> bool {
         match self {
-            Self::Classic | Self::Deck => false,
+            Self::Classic | Self::Deck | Self::DeckTls => false,
             Self::Session | Self::Colon | Self::Drop => true,
         }
     }
@@ -128,7 +139,7 @@ impl Dialect {
     /// Whether a client can give a file another name.
     pub const fn renames(self) -> bool {
         match self {
-            Self::Classic | Self::Deck | Self::Colon | Self::Drop => false,
+            Self::Classic | Self::Deck | Self::DeckTls | Self::Colon | Self::Drop => false,
             Self::Session => true,
         }
     }

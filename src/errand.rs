@@ -51,7 +51,7 @@ pub async fn get(
     err: &mut (dyn Write + Send),
 ) -> Done {
     let count = wanted.len();
-    let wanted = wanted.into_iter().map(|path| Wanted { path, size: None });
+    let wanted = wanted.into_iter().map(|path| Wanted::file(path, None));
     let command = Command::Fetch(wanted.collect());
     see_through(handle, command, count, voice, out, err).await
 }

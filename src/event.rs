@@ -5,20 +5,22 @@
 //! knows nouns and dials; it knows neither who sends nor who looks.
 
 mod command;
+mod look;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-pub use self::command::{Clash, Command, Outgoing, Scope, Wanted};
+pub use self::command::{Clash, Command, Doomed, Outgoing, Restore, Scope, Wanted};
+pub use self::look::{Counted, Hashed, Invite, Local, Saved, Secret, Who};
 
 use crate::entity::{
-    ConnId, Dialect, Direction, DisplayName, End, Entry, JobId, Outcome, Peer, Phase, RemotePath,
-    Speak, XferId,
+    ConnId, Dialect, Direction, DisplayName, End, Entry, JobId, Kind, Outcome, Peer, Phase, Pin,
+    RemotePath, Rights, Speak, XferId,
 };
-use crate::meter::{Dials, Progress};
+use crate::meter::{Dials, Progress, Walk};
 
 /// One thing that happened, with the wall clock of when.
 #[derive(Clone, Debug)]
@@ -66,6 +68,16 @@ pub enum What {
     Job(Arc<Job>),
     /// Client: these items left the queue for good.
     Removed(Arc<[JobId]>),
+    /// Server: what lets a newcomer in, as it now stands. For a screen, never for a log.
+    Invite(Invite),
+    /// Client: a folder of this machine, to send from.
+    Local(Local),
+    /// Client: how much a choice holds, counted for a question.
+    Counted(Counted),
+    /// Client: a remote file's hash, or why there is none.
+    Hashed(Hashed),
+    /// Client: a queue that an earlier run left unfinished.
+    Saved(Saved),
     /// The reader fell behind: this is what lives now, and how much was missed.
     Reset(Snapshot),
 }
@@ -121,6 +133,8 @@ pub struct Birth {
     pub at: Timestamp,
     /// The dials, read once a frame.
     pub dials: Arc<Dials>,
+    /// Who the peer is, once it has proved it (`deck+tls` only).
+    pub who: OnceLock<Who>,
 }
 
 /// A transfer at its birth.
@@ -144,6 +158,10 @@ pub struct Started {
     pub size: Option<u64>,
     /// The byte it starts from; more than 0 when resumed.
     pub offset: u64,
+    /// The stretch of the file it carries, first byte and the one behind the last,
+    /// where that is not all from `offset` on: one of several streams. The dial
+    /// then runs from the first to the second.
+    pub range: Option<(u64, u64)>,
     /// Wall-clock time of the start, UTC.
     pub at: Timestamp,
     /// The dial, read once a frame.
@@ -186,17 +204,23 @@ pub enum Link {
         server: DisplayName,
         /// What can be asked of it.
         offers: Offers,
+        /// What we may do there, where the server says so.
+        rights: Option<Rights>,
+        /// The server's key, inside TLS.
+        pin: Option<Pin>,
     },
     /// Gone; the next request opens it anew.
     Lost {
         /// Why, for a person.
         why: DisplayName,
+        /// In how long it is tried again by itself, from this word on.
+        again: Option<Duration>,
     },
 }
 
 /// What can be asked of a server, by its dialect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "five things, each its own")]
+#[expect(clippy::struct_excessive_bools, reason = "six things, each its own")]
 pub struct Offers {
     /// List folders.
     pub lists: bool,
@@ -208,6 +232,8 @@ pub struct Offers {
     pub renames: bool,
     /// Say what can be asked (session's `help`).
     pub helps: bool,
+    /// Delete files and folders, make folders, tell a file's hash: deck.
+    pub keeps: bool,
 }
 
 impl Offers {
@@ -218,7 +244,8 @@ impl Offers {
             gets: dialect.gets(),
             puts: dialect.puts(),
             renames: dialect.renames(),
-            helps: dialect.renames(),
+            helps: matches!(dialect, Dialect::Session),
+            keeps: dialect.is_deck(),
         }
     }
 }
@@ -258,6 +285,8 @@ pub struct Job {
     pub place: usize,
     /// Which way: fetched or sent.
     pub direction: Direction,
+    /// A file, or a folder whose files are being looked for.
+    pub kind: Kind,
     /// The path on the server.
     pub path: RemotePath,
     /// The name it gets: the local one of a download (last component only), the
@@ -267,6 +296,8 @@ pub struct Job {
     pub size: Option<u64>,
     /// Whether a pause keeps what has arrived.
     pub resumes: bool,
+    /// Bytes a second it may take, if it is held back.
+    pub limit: Option<u64>,
     /// Where it stands.
     pub state: JobState,
 }
@@ -276,6 +307,18 @@ pub struct Job {
 pub enum JobState {
     /// Waits for its turn.
     Queued,
+    /// Waits for the server to come back; goes on by itself.
+    Waiting {
+        /// What went wrong, for a person.
+        why: DisplayName,
+        /// Bytes that are kept.
+        done: u64,
+    },
+    /// A folder: its files are being looked for, and join the queue behind it.
+    Walking {
+        /// The count, read once a frame.
+        walk: Arc<Walk>,
+    },
     /// The connection is being opened or the file asked for.
     Asking,
     /// Bytes flow; the dial counts them.
@@ -320,6 +363,8 @@ pub struct Snapshot {
     pub jobs: Vec<Arc<Job>>,
     /// The client's link.
     pub link: Option<Link>,
+    /// What lets a newcomer in.
+    pub invite: Option<Invite>,
 }
 
 impl What {
@@ -339,7 +384,16 @@ impl What {
             Self::Note(_) => "note",
             Self::Closed(_) => "closed",
             Self::Shutdown(_) => "shutdown",
-            Self::Link(_) | Self::Listing(_) | Self::Job(_) | Self::Removed(_) | Self::Reset(_) => {
+            Self::Link(_)
+            | Self::Listing(_)
+            | Self::Job(_)
+            | Self::Removed(_)
+            | Self::Invite(_)
+            | Self::Local(_)
+            | Self::Counted(_)
+            | Self::Hashed(_)
+            | Self::Saved(_)
+            | Self::Reset(_) => {
                 return None;
             }
         })

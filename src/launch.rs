@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use self::fetch::{connect, get, ls};
 use crate::app::{self, Exit};
 use crate::cli::{Cli, Fault, Format, ServeArgs, Verb};
+use crate::entity::Rights;
 use crate::entity::{DisplayName, Speak};
 use crate::event::Command;
 use crate::headless;
@@ -28,7 +29,6 @@ use crate::net::pump::Way;
 use crate::net::server::{Door, Limits, Serve};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::store::{Dotfiles, Store};
-use crate::net::wire::codec::Rights;
 use crate::net::{self, Engine, Handle};
 use crate::system::{Signals, host_name, is_terminal, raise_descriptors};
 
@@ -98,6 +98,7 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         upload: args.allow_upload,
         rename: args.allow_rename,
         delete: false,
+        operate: false,
     };
     let landing = served_landing(args)?;
     // Before the runtime: the fence binds this thread and those it starts.

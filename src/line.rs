@@ -72,7 +72,16 @@ pub fn line(event: &Event) -> Option<Line> {
         | What::Kicked(fact)
         | What::Note(fact)
         | What::Shutdown(fact) => (who_of(fact), fact_words(fact), Weight::Warn),
-        What::Link(_) | What::Listing(_) | What::Job(_) | What::Removed(_) | What::Reset(_) => {
+        What::Link(_)
+        | What::Listing(_)
+        | What::Job(_)
+        | What::Removed(_)
+        | What::Invite(_)
+        | What::Local(_)
+        | What::Counted(_)
+        | What::Hashed(_)
+        | What::Saved(_)
+        | What::Reset(_) => {
             return None;
         }
     };

@@ -4,7 +4,7 @@
 //! a relaxed atomic add: nanoseconds, no channel, no clock. This floor knows
 //! the nouns and std's atomics only.
 
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
 
 use crate::entity::{Dialect, End, Phase, Rule};
 
@@ -122,6 +122,8 @@ impl Dials {
 #[derive(Debug, Default)]
 pub struct Progress {
     done: AtomicU64,
+    verified: AtomicU64,
+    streams: AtomicU32,
 }
 
 impl Progress {
@@ -129,6 +131,7 @@ impl Progress {
     pub fn starting_at(done: u64) -> Self {
         Self {
             done: AtomicU64::new(done),
+            ..Self::default()
         }
     }
 
@@ -140,6 +143,73 @@ impl Progress {
     /// Counts payload bytes.
     pub fn add(&self, bytes: u64) {
         self.done.fetch_add(bytes, Relaxed);
+    }
+
+    /// Takes bytes back that have to come again: a block that failed its check.
+    pub fn take_back(&self, bytes: u64) {
+        // Nobody adds less than is taken back: the bytes were counted before.
+        self.done.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Bytes whose blocks agree with the tree's values, resumed ones included.
+    pub fn verified(&self) -> u64 {
+        self.verified.load(Relaxed)
+    }
+
+    /// Counts bytes of a block that agrees.
+    pub fn verify(&self, bytes: u64) {
+        self.verified.fetch_add(bytes, Relaxed);
+    }
+
+    /// Connections that carry this transfer now; 0 where nobody counts them.
+    pub fn streams(&self) -> u32 {
+        self.streams.load(Relaxed)
+    }
+
+    /// One connection more carries it.
+    pub fn join(&self) {
+        self.streams.fetch_add(1, Relaxed);
+    }
+
+    /// One less.
+    pub fn part(&self) {
+        self.streams.fetch_sub(1, Relaxed);
+    }
+}
+
+/// How far the walk through a folder has come.
+#[derive(Debug, Default)]
+pub struct Walk {
+    files: AtomicU64,
+    folders: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Walk {
+    /// Files found so far.
+    pub fn files(&self) -> u64 {
+        self.files.load(Relaxed)
+    }
+
+    /// Folders found so far, the first one not counted.
+    pub fn folders(&self) -> u64 {
+        self.folders.load(Relaxed)
+    }
+
+    /// Bytes in the files found so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    /// Counts a file.
+    pub fn add_file(&self, bytes: u64) {
+        self.files.fetch_add(1, Relaxed);
+        self.bytes.fetch_add(bytes, Relaxed);
+    }
+
+    /// Counts a folder.
+    pub fn add_folder(&self) {
+        self.folders.fetch_add(1, Relaxed);
     }
 }
 

@@ -224,7 +224,15 @@ impl Model {
                 self.reset(snapshot, now);
                 None
             }
-            What::Link(_) | What::Listing(_) | What::Job(_) | What::Removed(_) => {
+            What::Link(_)
+            | What::Listing(_)
+            | What::Job(_)
+            | What::Removed(_)
+            | What::Invite(_)
+            | What::Local(_)
+            | What::Counted(_)
+            | What::Hashed(_)
+            | What::Saved(_) => {
                 self.remote.apply(&event.what, now);
                 None
             }

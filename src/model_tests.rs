@@ -35,6 +35,7 @@ fn birth(conn: u64) -> Arc<Birth> {
         addr: ([127, 0, 0, 1], 18_814).into(),
         at: Timestamp::UNIX_EPOCH,
         dials: Arc::new(Dials::default()),
+        who: std::sync::OnceLock::new(),
     })
 }
 
@@ -49,6 +50,7 @@ fn started(birth: &Birth, xfer: u64, size: Option<u64>) -> Arc<Started> {
         path: RemotePath::from("a.bin"),
         size,
         offset: 0,
+        range: None,
         at: Timestamp::UNIX_EPOCH,
         progress: Arc::new(Progress::default()),
     })
@@ -261,6 +263,8 @@ fn job(job: u64, place: usize, state: JobState) -> What {
         target: DisplayName::from("p"),
         size: Some(100),
         resumes: true,
+        kind: crate::entity::Kind::File,
+        limit: None,
         state,
     }))
 }

@@ -111,9 +111,9 @@ impl Item {
                 self.done = started.progress.done();
                 self.rate.sample(now, self.done);
             }
-            JobState::Paused { done } => self.done = *done,
+            JobState::Paused { done } | JobState::Waiting { done, .. } => self.done = *done,
             JobState::Ended { bytes, .. } => self.done = *bytes,
-            JobState::Queued | JobState::Asking | JobState::Clash => {}
+            JobState::Queued | JobState::Walking { .. } | JobState::Asking | JobState::Clash => {}
         }
     }
 

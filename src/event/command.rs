@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::entity::{ConnId, JobId, RemotePath};
+use crate::entity::{ConnId, JobId, Kind, RemotePath};
 
 /// What to do with a download whose local name is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,9 +27,40 @@ pub struct Wanted {
     pub path: RemotePath,
     /// Its size, if a listing told it.
     pub size: Option<u64>,
+    /// A file, or a folder with all that is in it.
+    pub kind: Kind,
 }
 
-/// One file to send.
+impl Wanted {
+    /// A file of which nothing more is known.
+    pub const fn file(path: RemotePath, size: Option<u64>) -> Self {
+        Self {
+            path,
+            size,
+            kind: Kind::File,
+        }
+    }
+}
+
+/// One thing to delete on the server: a file, or a folder with all that is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doomed {
+    /// Where it is.
+    pub path: RemotePath,
+    /// A file or a folder.
+    pub kind: Kind,
+}
+
+/// What to do with the queue of an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restore {
+    /// Put its items into the queue.
+    TakeUp,
+    /// Forget it; parts of its files go too.
+    Forget,
+}
+
+/// One file, or one folder with all that is in it, to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
     /// Where it is on this machine.
@@ -65,6 +96,32 @@ pub enum Command {
     },
     /// Client: ask the server what can be asked. The answer is a note: `help`.
     Help,
+    /// Client: make a folder on the server. The answer is a note: `made` or `not_made`.
+    MakeFolder(RemotePath),
+    /// Client: delete on the server, folders with all that is in them. The answer is a
+    /// note: `deleted` or `not_deleted`.
+    Delete(Vec<Doomed>),
+    /// Client: count what a choice holds; told as `What::Counted` with this number.
+    Count {
+        /// Counts up.
+        request: u64,
+        /// The choice.
+        what: Vec<Doomed>,
+    },
+    /// Client: tell a remote file's hash; told as `What::Hashed`.
+    Hash(RemotePath),
+    /// Client: read a folder of this machine; told as `What::Local`. A relative path
+    /// counts from the program's own folder.
+    LookLocal(PathBuf),
+    /// Client: hold the transfers back to so many bytes a second; `None` lets them run.
+    Limit {
+        /// One item, or all of them together.
+        job: Option<JobId>,
+        /// Bytes a second, at least 1.
+        rate: Option<u64>,
+    },
+    /// Client: what to do with the queue of an earlier run.
+    Restore(Restore),
     /// Client: hold an item.
     Pause(JobId),
     /// Client: let a held item go on.

@@ -37,7 +37,16 @@ pub fn json(event: &Event) -> Option<String> {
         | What::Note(fact)
         | What::Closed(fact)
         | What::Shutdown(fact) => Record::fact(fact),
-        What::Link(_) | What::Listing(_) | What::Job(_) | What::Removed(_) | What::Reset(_) => {
+        What::Link(_)
+        | What::Listing(_)
+        | What::Job(_)
+        | What::Removed(_)
+        | What::Invite(_)
+        | What::Local(_)
+        | What::Counted(_)
+        | What::Hashed(_)
+        | What::Saved(_)
+        | What::Reset(_) => {
             return None;
         }
     };

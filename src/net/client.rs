@@ -28,7 +28,7 @@ use self::dial::{Patience, Target};
 use self::fetch::{Finish, Kept};
 use self::item::{Item, Running, Why, discard};
 use self::memory::Memory;
-use crate::entity::{Direction, DisplayName, End, JobId, Outcome};
+use crate::entity::{Direction, DisplayName, End, JobId, Kind, Outcome};
 use crate::event::{Clash, Command, Fact, Job, JobState, Offers, Started, What};
 use crate::net::hub::{Closing, Hub};
 use crate::net::store::landing::Landing;
@@ -300,10 +300,12 @@ impl Queue {
             job,
             place,
             direction: item.direction,
+            kind: Kind::File,
             path: item.path.clone(),
             target: DisplayName::from(item.target.as_str()),
             size: item.size,
             resumes: self.dial.target.dialect.resumes(),
+            limit: None,
             state: item.state.clone(),
         });
     }

@@ -14,12 +14,12 @@ use assert_fs::TempDir;
 use tokio::time::timeout;
 
 use super::*;
-use crate::entity::{Dialect, Entry, Kind, RemotePath};
+use crate::entity::{Dialect, Entry, Kind, RemotePath, Rights};
 use crate::event::{Listing, ListingState, Scope, Wanted};
 use crate::net::store::Dotfiles;
 use crate::net::store::landing::{Floor, Make};
 use crate::net::wire::codec::{
-    Content, Page, Refusal, Reply, Request, Rights, ServerCodec, Version, Welcome,
+    Content, Page, Refusal, Reply, Request, ServerCodec, Version, Welcome,
 };
 use crate::net::wire::server_codec;
 use crate::net::{Engine, Handle, start};
@@ -115,10 +115,9 @@ impl Bench {
     }
 
     fn fetch(&self, names: &[&str]) {
-        let wanted = names.iter().map(|name| Wanted {
-            path: RemotePath::from(*name),
-            size: None,
-        });
+        let wanted = names
+            .iter()
+            .map(|name| Wanted::file(RemotePath::from(*name), None));
         self.command(Command::Fetch(wanted.collect()));
     }
 

@@ -20,7 +20,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use self::leave::{Heard, finish, lost};
-use crate::entity::{Dialect, DisplayName, End, Phase, Rule, Speak};
+use crate::entity::{Dialect, DisplayName, End, Phase, Rights, Rule, Speak};
 use crate::event::{Fact, Started, What};
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::{Outlet, Way, read_some};
@@ -28,7 +28,7 @@ use crate::net::server::Limits;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
 use crate::net::unsent::unsent;
-use crate::net::wire::codec::{After, Cue, Malformed, Request, Rights, ServerCodec};
+use crate::net::wire::codec::{After, Cue, Malformed, Request, ServerCodec};
 use crate::net::wire::server_codec;
 
 /// Bytes read from a quiet connection at once; grows with what a head needs.

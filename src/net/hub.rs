@@ -11,7 +11,7 @@ mod guard;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use tokio::sync::broadcast;
@@ -21,7 +21,7 @@ pub use self::feed::{Closing, Feed};
 use self::guard::Side;
 pub use self::guard::{ConnGuard, TransferOrder, XferGuard};
 use crate::entity::{ConnId, DisplayName, End, JobId, Peer, Rule, XferId};
-use crate::event::{Birth, Event, Fact, Job, Link, Listening, Snapshot, Started, What};
+use crate::event::{Birth, Event, Fact, Invite, Job, Link, Listening, Snapshot, Started, What};
 use crate::meter::{Dials, Totals};
 
 /// Events a reader may be behind before it has to resynchronise.
@@ -45,6 +45,7 @@ struct Registry {
     transfers: BTreeMap<XferId, Arc<Started>>,
     jobs: BTreeMap<JobId, Arc<Job>>,
     link: Option<Link>,
+    invite: Option<Invite>,
 }
 
 /// A living connection as the sweep and the operator's commands see it.
@@ -78,6 +79,7 @@ impl Hub {
                 transfers: BTreeMap::new(),
                 jobs: BTreeMap::new(),
                 link: None,
+                invite: None,
             }),
             totals: Arc::new(Totals::default()),
             next_conn: AtomicU64::new(1),
@@ -116,6 +118,13 @@ impl Hub {
         registry.send(What::Listening(listening));
     }
 
+    /// What lets a newcomer in from here on.
+    pub fn invite(&self, invite: Invite) {
+        let mut registry = self.lock();
+        registry.invite = Some(invite.clone());
+        registry.send(What::Invite(invite));
+    }
+
     /// Registers a connection. It lives until the guard is dropped.
     pub fn accept(
         self: &Arc<Self>,
@@ -129,6 +138,7 @@ impl Hub {
             addr,
             at: Timestamp::now(),
             dials: Arc::new(Dials::default()),
+            who: OnceLock::new(),
         });
         Totals::add(&self.totals.accepted, 1);
         let living = Living {
@@ -156,6 +166,7 @@ impl Hub {
             addr,
             at: Timestamp::now(),
             dials: Arc::new(Dials::default()),
+            who: OnceLock::new(),
         });
         ConnGuard {
             hub: Arc::clone(self),
@@ -265,6 +276,7 @@ impl Registry {
             transfers: self.transfers.values().cloned().collect(),
             jobs: self.jobs.values().cloned().collect(),
             link: self.link.clone(),
+            invite: self.invite.clone(),
         }
     }
 }

@@ -35,6 +35,7 @@ fn order(path: &str) -> TransferOrder {
         path: RemotePath::from(path),
         size: Some(10),
         offset: 0,
+        range: None,
     }
 }
 

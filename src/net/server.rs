@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 pub use self::door::Door;
 use self::door::accept;
 use self::sweep::sweep;
+use crate::entity::Rights;
 use crate::entity::{ConnId, Dialect, DisplayName, End, Phase, Speak};
 use crate::event::{Command, Fact, Listening, What};
 use crate::meter::Dials;
@@ -30,7 +31,6 @@ use crate::net::hub::{Closing, Hub, Living, is_loopback};
 use crate::net::pump::Way;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
-use crate::net::wire::codec::Rights;
 
 /// How often a full house looks again for a place.
 const PLACE_CHECK: Duration = Duration::from_millis(100);

@@ -107,7 +107,7 @@ pub(super) fn read(mode: Mode, line: &str) -> Option<Result<Order, String>> {
 pub(super) fn fetch(path: RemotePath) -> Order {
     Order {
         said: format!("queued {}", path.shown()),
-        command: Command::Fetch(vec![Wanted { path, size: None }]),
+        command: Command::Fetch(vec![Wanted::file(path, None)]),
     }
 }
 

@@ -205,6 +205,8 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
 fn state(item: &Item, theme: Theme) -> (String, Style) {
     let (words, style) = match &item.job.state {
         JobState::Queued => ("waits for its turn", theme.text()),
+        JobState::Waiting { .. } => ("waits for the server to come back", theme.warn()),
+        JobState::Walking { .. } => ("its files are being looked for", theme.text()),
         JobState::Asking => ("the server is being asked", theme.text()),
         JobState::Running { .. } if item.job.resumes => ("running", theme.text()),
         JobState::Running { .. } => ("running; a pause would begin it again", theme.text()),

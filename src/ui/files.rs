@@ -279,7 +279,7 @@ fn empty(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     let (theme, folder) = (screen.theme, &model.remote.folder);
     let wait = spinner(model);
     let (first, second, style) = match (&model.remote.link, &folder.state) {
-        (Link::Lost { why }, _) => (format!("✗ {why}"), "ctrl-r tries again", theme.bad()),
+        (Link::Lost { why, .. }, _) => (format!("✗ {why}"), "ctrl-r tries again", theme.bad()),
         (_, ListingState::Failed(why)) => (
             format!("✗ {why}"),
             "ctrl-r tries again, h goes out",

@@ -202,7 +202,7 @@ fn link(model: &Model, screen: &Screen) -> Vec<Piece> {
     let theme = screen.theme;
     let (sign, words, style) = match &model.remote.link {
         Link::Connecting => (spinner(model), "connecting".to_owned(), theme.warn()),
-        Link::Ready { server, offers } => {
+        Link::Ready { server, offers, .. } => {
             let name = match (server.as_str(), offers.lists) {
                 ("", true) => "connected".to_owned(),
                 ("", false) => "ready".to_owned(),
@@ -210,7 +210,7 @@ fn link(model: &Model, screen: &Screen) -> Vec<Piece> {
             };
             ("●", name, theme.good())
         }
-        Link::Lost { why } => (
+        Link::Lost { why, .. } => (
             "✗",
             format!("lost: {}", format::cut(why.as_str(), 40)),
             theme.bad(),

@@ -174,6 +174,12 @@ struct Look {
 fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Style) {
     match &item.job.state {
         JobState::Queued => ("·", "queued".to_owned(), theme.dim()),
+        JobState::Waiting { why, .. } => ("…", format!("waits: {why}"), theme.warn()),
+        JobState::Walking { walk } => (
+            spinner(model),
+            format!("{} files so far", walk.files()),
+            theme.text(),
+        ),
         JobState::Asking => (spinner(model), "asking".to_owned(), theme.warn()),
         JobState::Running { .. } => {
             let way = item.job.direction;

@@ -124,6 +124,8 @@ impl Browse {
         self.hub.link(Link::Ready {
             server,
             offers: Offers::of(self.target.dialect),
+            rights: line.welcome.as_ref().map(|welcome| welcome.rights),
+            pin: None,
         });
         Ok(line)
     }
@@ -175,6 +177,7 @@ impl Browse {
     fn lost(&self, failure: &Failure) {
         self.hub.link(Link::Lost {
             why: DisplayName::from(failure.detail.as_str()),
+            again: None,
         });
     }
 }
@@ -231,6 +234,8 @@ impl Remembered {
         self.hub.link(Link::Ready {
             server: DisplayName::default(),
             offers: self.offers,
+            rights: None,
+            pin: None,
         });
         self.hub.tell(What::Listing(Listing {
             path: RemotePath::root(),

@@ -59,7 +59,11 @@ impl Patience {
                 connect: Duration::from_secs(1),
                 gap: Duration::from_secs(1),
             },
-            Dialect::Deck | Dialect::Session | Dialect::Colon | Dialect::Drop => Self {
+            Dialect::Deck
+            | Dialect::DeckTls
+            | Dialect::Session
+            | Dialect::Colon
+            | Dialect::Drop => Self {
                 connect: Duration::from_secs(10),
                 gap: Duration::from_secs(30),
             },

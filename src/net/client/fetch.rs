@@ -119,6 +119,7 @@ impl Fetch {
             path: self.path.clone(),
             size: coming.as_ref().map(|content| content.size),
             offset: coming.as_ref().map_or(0, |content| content.offset),
+            range: None,
         });
         begun(Arc::clone(xfer.started()));
         self.proof = line.codec.proof();

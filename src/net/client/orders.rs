@@ -19,7 +19,7 @@ impl Queue {
         match command {
             Command::Open(path) => self.open(path),
             Command::Fetch(wanted) => {
-                for Wanted { path, size } in wanted {
+                for Wanted { path, size, .. } in wanted {
                     self.put(None, path, size);
                 }
             }
@@ -38,8 +38,15 @@ impl Queue {
             Command::ClearEnded => self.clear_ended(),
             Command::Answer { job, clash, scope } => self.answer(job, clash, scope),
             Command::Standing(clash) => self.standing = clash,
+            Command::MakeFolder(_)
+            | Command::Delete(_)
+            | Command::Count { .. }
+            | Command::Hash(_)
+            | Command::LookLocal(_)
+            | Command::Limit { .. }
+            | Command::Restore(_)
             // A server's, or handled by the loop.
-            Command::Kick(_) | Command::Leave { .. } | Command::Abort => {}
+            | Command::Kick(_) | Command::Leave { .. } | Command::Abort => {}
         }
     }
 

@@ -73,6 +73,7 @@ impl Send {
             path: self.path.clone(),
             size: Some(source.size),
             offset: 0,
+            range: None,
         });
         begun(Arc::clone(xfer.started()));
         if line.codec.gait() == Gait::Apart {

@@ -59,6 +59,16 @@ impl Talk {
             }
             Request::Put { path, size } => self.put(guard, codec, path, size).await,
             Request::Rename { from, to } => self.rename(guard, codec, from, to).await,
+            // Nobody decodes these yet.
+            Request::Prove { .. }
+            | Request::Fetch { .. }
+            | Request::Store { .. }
+            | Request::Tree { .. }
+            | Request::MakeFolder { .. }
+            | Request::Delete { .. } => {
+                self.say(guard, codec, &Reply::Refused(Refusal::Unsupported))
+                    .await
+            }
             Request::Help => self.say(guard, codec, &Reply::Help).await,
             Request::Bye => Ok(After::Close),
             Request::Aside => Ok(After::Next),
@@ -180,6 +190,7 @@ impl Talk {
             path,
             size: Some(source.size),
             offset,
+            range: None,
         });
         self.last = Some(Arc::clone(xfer.started()));
         let sent = self.send(codec, &source, offset, &xfer).await;

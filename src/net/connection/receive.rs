@@ -74,6 +74,7 @@ impl Talk {
             path,
             size,
             offset: 0,
+            range: None,
         });
         self.last = Some(Arc::clone(xfer.started()));
         self.say(guard, codec, &Reply::Ready).await?;

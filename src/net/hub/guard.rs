@@ -102,6 +102,7 @@ impl ConnGuard {
             path: order.path,
             size: order.size,
             offset: order.offset,
+            range: order.range,
             at: Timestamp::now(),
             progress: Arc::new(Progress::starting_at(order.offset)),
         });
@@ -173,6 +174,8 @@ pub struct TransferOrder {
     pub size: Option<u64>,
     /// The byte it starts from.
     pub offset: u64,
+    /// The stretch it carries, where that is not all from `offset` on.
+    pub range: Option<(u64, u64)>,
 }
 
 /// A running transfer; dropping it unended is a failure.

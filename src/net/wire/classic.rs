@@ -159,6 +159,14 @@ impl ServerCodec for Server {
             | Reply::Renamed
             | Reply::Help
             | Reply::Heard
+            | Reply::Proof(_)
+            | Reply::Values(_)
+            | Reply::Stretch { .. }
+            | Reply::Here { .. }
+            | Reply::Again { .. }
+            | Reply::Stored(_)
+            | Reply::Done
+            | Reply::Wait { .. }
             | Reply::Pong { .. } => {}
         }
         After::Close

@@ -7,9 +7,16 @@
 mod reply;
 mod request;
 
-pub use self::reply::{Answer, Content, Page, Refusal, Reply, Rights, Welcome};
-pub use self::request::{Request, Version};
-use crate::entity::{Dialect, Outcome};
+pub use self::reply::{Answer, Content, Page, Refusal, Reply, Span, Stored, Values, Welcome};
+pub use self::request::{Check, Detail, Pace, Request, Taken, Terms, Version};
+use crate::entity::{Dialect, Outcome, Root};
+
+/// A proof of the code: HMAC-SHA-256.
+pub type Mac = [u8; 32];
+
+/// The value of one block in a file's tree: BLAKE3's chaining value of its subtree, or
+/// the root where the file has one block alone.
+pub type Value = [u8; 32];
 
 /// A peer broke its protocol.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,9 +188,53 @@ pub trait ServerCodec: Payload + Send {
     /// is the file offset of the run's first byte.
     fn next_run(&mut self, at: u64, left: u64, out: &mut Vec<u8>) -> u64;
 
+    /// Appends what stands behind a run: the block's value, where blocks are checked.
+    /// Called after every run; nothing in most dialects.
+    fn seal(&mut self, value: Option<Value>, out: &mut Vec<u8>) {
+        let _ = (value, out);
+    }
+
     /// Appends what stands behind the last run. `spoilt` says that the content
     /// changed while it was sent, for dialects that have words for it.
     fn finish(&mut self, spoilt: Option<Refusal>, out: &mut Vec<u8>) -> After;
+
+    /// As `finish`, behind a [`Reply::Stretch`]: the whole file's root, if it is known,
+    /// or what spoilt it.
+    fn close(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
+        let _ = (root, out);
+    }
+
+    /// Reads what frames the payload of a `Store`, which comes in blocks:
+    /// the bytes used and what they say. `Ok(None)` means more bytes are needed.
+    fn piece(&mut self, input: &[u8]) -> Result<Option<(usize, Piece)>, Malformed> {
+        let _ = input;
+        Err(Malformed::new("order", "no payload is due"))
+    }
+}
+
+/// What frames a payload that comes in blocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// So many raw bytes follow, the file's from `offset` on; the caller takes them off
+    /// the stream before it asks again. Never past the announced size; in any order of blocks.
+    Run {
+        /// Where they belong: the start of a block.
+        offset: u64,
+        /// How many: the whole block.
+        len: u64,
+    },
+    /// The block is over.
+    Sealed {
+        /// Its value, where blocks are checked.
+        value: Option<Value>,
+    },
+    /// All that was to come has come.
+    End {
+        /// The whole file's root, where blocks are checked.
+        root: Option<Root>,
+    },
+    /// The sender gives up: its file changed, or it was told to stop.
+    GivenUp(Refusal),
 }
 
 /// How a head and its payload leave.
@@ -254,6 +305,22 @@ pub trait ClientCodec: Payload + Send + Sync {
     /// The largest file this dialect can carry, in bytes.
     fn size_limit(&self) -> u64 {
         u64::MAX
+    }
+
+    /// Frames a payload that is sent in blocks (deck): appends what stands before
+    /// the `len` raw bytes of the block at `offset`.
+    fn block(&mut self, offset: u64, len: u64, out: &mut Vec<u8>) {
+        let _ = (offset, len, out);
+    }
+
+    /// Appends what stands behind a block.
+    fn seal(&mut self, value: Option<Value>, out: &mut Vec<u8>) {
+        let _ = (value, out);
+    }
+
+    /// Appends what stands behind the last block: the root, or why there is no more.
+    fn close(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
+        let _ = (root, out);
     }
 
     /// Appends what stands behind the last byte of a payload that was sent.

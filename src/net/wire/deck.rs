@@ -47,7 +47,7 @@
 //! version   = bytes .size (0..64)                  ; opaque; changes whenever the content may have
 //! kind      = 0 / 1                                ; file / folder
 //! hash      = bytes .size 32                       ; not sent yet, not read yet
-//! code      = 1..10      ; not found, changed, bad offset, too large, unsupported, failed, leaving,
+//! code      = 1..17      ; not found, changed, bad offset, too large, unsupported, failed, leaving,
 //!                        ; not allowed, bad name, no room
 //! ```
 //!
@@ -125,6 +125,8 @@ mod value;
 pub use client::Client;
 pub use server::Server;
 
+use crate::entity::Dialect;
+
 /// The version spoken here.
 pub const VERSION: u64 = 1;
 
@@ -155,6 +157,30 @@ pub const ENTRY_BYTES: usize = 32;
 
 /// The most requests a client may have open at once.
 pub const OPEN_MAX: usize = 256;
+
+/// What lies around the frames.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Cover {
+    #[default]
+    Open,
+    Tls,
+}
+
+impl Cover {
+    const fn of(dialect: Dialect) -> Self {
+        match dialect {
+            Dialect::DeckTls => Self::Tls,
+            _ => Self::Open,
+        }
+    }
+
+    const fn dialect(self) -> Dialect {
+        match self {
+            Self::Open => Dialect::Deck,
+            Self::Tls => Dialect::DeckTls,
+        }
+    }
+}
 
 /// Whether a name may stand in a listing; a page counts the others as unlisted.
 pub fn listable(name: &str) -> bool {

@@ -187,7 +187,7 @@ fn session_header(first: &[u8]) -> Fit {
 pub fn server_codec(dialect: Dialect, speak: Speak) -> Box<dyn ServerCodec> {
     match dialect {
         Dialect::Classic => Box::new(classic::Server),
-        Dialect::Deck => Box::new(deck::Server::default()),
+        Dialect::Deck | Dialect::DeckTls => Box::new(deck::Server::over(dialect)),
         Dialect::Session => Box::new(session::Server::default()),
         Dialect::Colon => Box::new(colon::Server::default()),
         Dialect::Drop => Box::new(drop::Server::new(speak)),
@@ -198,7 +198,7 @@ pub fn server_codec(dialect: Dialect, speak: Speak) -> Box<dyn ServerCodec> {
 pub fn client_codec(dialect: Dialect) -> Box<dyn ClientCodec> {
     match dialect {
         Dialect::Classic => Box::new(classic::Client::default()),
-        Dialect::Deck => Box::new(deck::Client::default()),
+        Dialect::Deck | Dialect::DeckTls => Box::new(deck::Client::over(dialect)),
         Dialect::Session => Box::new(session::Client::default()),
         Dialect::Colon => Box::new(colon::Client::default()),
         Dialect::Drop => Box::new(drop::Client::default()),

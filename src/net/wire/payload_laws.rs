@@ -140,7 +140,7 @@ fn is_excepted(dialect: Dialect, content: &[u8]) -> bool {
         Dialect::Colon => content == b"File not found. Try again.",
         // All digits: a size that nobody can have.
         Dialect::Drop => content.iter().all(u8::is_ascii_digit) && (20..40).contains(&digits),
-        Dialect::Classic | Dialect::Deck | Dialect::Session => false,
+        Dialect::Classic | Dialect::Deck | Dialect::DeckTls | Dialect::Session => false,
     }
 }
 

@@ -293,6 +293,7 @@ fn wanted(folder: &RemotePath, entry: &Entry) -> Wanted {
     Wanted {
         path: folder.join(&entry.name),
         size: Some(entry.size),
+        kind: entry.kind,
     }
 }
 

@@ -159,7 +159,7 @@ fn a_drop_desk_sends_and_a_lost_link_changes_nothing() {
     assert!(shown.contains("file to send: "), "{shown}");
     assert!(!shown.contains("name to fetch"), "{shown}");
     let why = DisplayName::from("gone");
-    world.tell(What::Link(Link::Lost { why }));
+    world.tell(What::Link(Link::Lost { why, again: None }));
     draw(&world, &mut screen, (80, 24));
     assert!(matches!(
         told(keys(&mut screen, &world, "a.bin\n")),

@@ -178,6 +178,6 @@ fn nothing_is_counted_while_nothing_has_arrived() {
     world.page("iso", &[], ListingState::Whole);
     assert!(counts(&world));
     let why = DisplayName::from("gone");
-    world.tell(crate::event::What::Link(Link::Lost { why }));
+    world.tell(crate::event::What::Link(Link::Lost { why, again: None }));
     assert!(!counts(&world));
 }

@@ -166,7 +166,7 @@ fn worlds() -> Vec<World> {
     prompt.list("", &[("a", Kind::File, 0)], ListingState::Whole);
     let mut lost = World::client();
     let why = DisplayName::from("it is not there, and it will not come back either");
-    lost.tell(What::Link(Link::Lost { why }));
+    lost.tell(What::Link(Link::Lost { why, again: None }));
     let mut part = world::fetching();
     part.page("iso", &[], ListingState::Failed(DisplayName::from("cut")));
     vec![

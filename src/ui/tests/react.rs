@@ -213,6 +213,7 @@ fn marks_are_downloaded_and_folders_are_left_out_aloud() {
     let wanted = Wanted {
         path: RemotePath::from("iso/debian-12.9.0-amd64-DVD-1.iso"),
         size: Some(4 << 30),
+        kind: Kind::File,
     };
     assert!(matches!(&commands[..], [Command::Fetch(files)] if *files == [wanted]));
     let frame = text(&draw(&world, &mut screen, (120, 36)));

@@ -207,6 +207,6 @@ fn a_client_with_nothing_to_show() {
     );
     check("client-refused", &world, "", &SIZES[..1]);
     let why = DisplayName::from("connection refused by 192.168.1.20:18814");
-    world.tell(What::Link(Link::Lost { why }));
+    world.tell(What::Link(Link::Lost { why, again: None }));
     check("client-lost", &world, "", &SIZES);
 }

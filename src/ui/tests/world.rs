@@ -93,6 +93,7 @@ impl World {
             addr: ([192, 168, 1, 1], 18_814).into(),
             at: self.at(),
             dials: Arc::new(Dials::default()),
+            who: std::sync::OnceLock::new(),
         });
         self.births.push(Arc::clone(&birth));
         Totals::add(&self.totals.accepted, 1);
@@ -125,6 +126,7 @@ impl World {
             path: RemotePath::from(path),
             size,
             offset: 0,
+            range: None,
             at: self.at(),
             progress: Arc::new(Progress::default()),
         });
@@ -202,6 +204,8 @@ impl World {
                 gets: true,
                 ..Offers::default()
             },
+            rights: None,
+            pin: None,
         }));
     }
 
@@ -213,6 +217,8 @@ impl World {
         world.tell(What::Link(Link::Ready {
             server: DisplayName::default(),
             offers: Offers::of(dialect),
+            rights: None,
+            pin: None,
         }));
         if dialect.gets() {
             let names = [("report.pdf", Kind::File, 0), ("notes.txt", Kind::File, 0)];
@@ -275,6 +281,8 @@ impl World {
             target: DisplayName::from(name),
             size,
             resumes: direction == Direction::In,
+            kind: Kind::File,
+            limit: None,
             state,
         })));
     }
@@ -302,6 +310,7 @@ impl World {
             path: RemotePath::from(name),
             size,
             offset: 0,
+            range: None,
             at: self.at(),
             progress: Arc::clone(&progress),
         });

@@ -5,7 +5,8 @@
 //! dialect writes an answer is the dialect's. No bytes of a wire, no clock, no file.
 
 use super::request::Version;
-use crate::entity::Entry;
+use super::{Mac, Value};
+use crate::entity::{Entry, Rights, Root};
 
 /// What is said of a file before its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +19,41 @@ pub struct Content {
     pub mtime: Option<i64>,
     /// The mark of this content, where the dialect has one.
     pub version: Option<Version>,
+}
+
+/// A part of a file's tree.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Values {
+    /// The number of the block the first value belongs to.
+    pub first: u64,
+    /// Values of blocks that follow each other; none where only the root was wanted.
+    pub values: Vec<Value>,
+    /// The file's root, with the last part.
+    pub root: Option<Root>,
+    /// The file's bytes, and the mark of this content.
+    pub size: u64,
+    /// The mark of this content.
+    pub version: Option<Version>,
+    /// Whether another part follows.
+    pub more: bool,
+}
+
+/// A stretch of blocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Span {
+    /// The first block's number.
+    pub first: u64,
+    /// How many, at least 1.
+    pub count: u64,
+}
+
+/// A file that was stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The name it got, last component only.
+    pub name: Box<str>,
+    /// The root of what stands there, if blocks were checked.
+    pub root: Option<Root>,
 }
 
 /// What a server may answer, in any dialect.
@@ -36,8 +72,40 @@ pub enum Reply {
     },
     /// To `Get`: payload follows, framed by `next_run` and `finish`.
     Content(Content),
+    /// To `Prove`: the server's own proof.
+    Proof(Mac),
+    /// To `Tree`, as often as it takes.
+    Values(Values),
+    /// To `Fetch`: payload follows, framed by `next_run`, `seal` and `close`.
+    Stretch {
+        /// What is said of the file.
+        content: Content,
+        /// The byte behind the last one that comes.
+        until: u64,
+    },
     /// To `Put`: send on. Where a dialect has no word for it, nothing is said.
     Ready,
+    /// To `Store`: send on, all but these blocks, which an earlier try has brought.
+    Here {
+        /// In ascending order, without overlap.
+        blocks: Vec<Span>,
+    },
+    /// To `Store`, behind the payload: these blocks did not agree; they alone come again.
+    Again {
+        /// Which.
+        blocks: Vec<Span>,
+    },
+    /// To `Store`: durable under its name.
+    Stored(Stored),
+    /// To `MakeFolder` and `Delete`: done.
+    Done,
+    /// Ahead of any answer that takes its time: still at it.
+    Wait {
+        /// Bytes done.
+        done: u64,
+        /// Of so many.
+        of: u64,
+    },
     /// To `Rename`: done.
     Renamed,
     /// To `Help`.
@@ -60,20 +128,6 @@ pub struct Welcome {
     pub name: Box<str>,
     /// What this peer may do.
     pub rights: Rights,
-}
-
-/// What a peer may do here.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "four rights, each its own")]
-pub struct Rights {
-    /// List and fetch.
-    pub read: bool,
-    /// Store new files.
-    pub upload: bool,
-    /// Rename.
-    pub rename: bool,
-    /// Delete.
-    pub delete: bool,
 }
 
 /// A part of a folder.
@@ -113,11 +167,25 @@ pub enum Refusal {
     Failed,
     /// The server is leaving.
     Leaving,
+    /// The server does not know this key: the code has to be proved.
+    Unpaired,
+    /// The code was not right.
+    WrongCode,
+    /// Too many wrong codes came from there.
+    Banned,
+    /// The name is taken.
+    Exists,
+    /// The folder is not empty.
+    NotEmpty,
+    /// Somebody else is writing it.
+    Busy,
+    /// What came does not agree with its values, again and again.
+    Corrupt,
 }
 
 impl Refusal {
     /// Every refusal.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 17] = [
         Self::NotFound,
         Self::Changed,
         Self::BadOffset,
@@ -128,6 +196,13 @@ impl Refusal {
         Self::NoRoom,
         Self::Failed,
         Self::Leaving,
+        Self::Unpaired,
+        Self::WrongCode,
+        Self::Banned,
+        Self::Exists,
+        Self::NotEmpty,
+        Self::Busy,
+        Self::Corrupt,
     ];
 
     /// One word for scripts: JSON's `cause`.
@@ -143,6 +218,13 @@ impl Refusal {
             Self::NoRoom => "no_room",
             Self::Failed => "failed",
             Self::Leaving => "leaving",
+            Self::Unpaired => "unpaired",
+            Self::WrongCode => "wrong_code",
+            Self::Banned => "banned",
+            Self::Exists => "exists",
+            Self::NotEmpty => "not_empty",
+            Self::Busy => "busy",
+            Self::Corrupt => "corrupt",
         }
     }
 
@@ -159,6 +241,13 @@ impl Refusal {
             Self::NoRoom => "the server has no room for it",
             Self::Failed => "the server could not read it",
             Self::Leaving => "the server is shutting down",
+            Self::Unpaired => "the server does not know this client: it asks for its code",
+            Self::WrongCode => "the code is not right",
+            Self::Banned => "too many wrong codes came from this address: try again later",
+            Self::Exists => "the name is taken",
+            Self::NotEmpty => "the folder is not empty",
+            Self::Busy => "somebody else is writing it",
+            Self::Corrupt => "what arrives does not agree with its hash, again and again",
         }
     }
 }
@@ -179,6 +268,13 @@ pub enum Answer {
     },
     /// A file follows.
     Content(Content),
+    /// A stretch of a file follows.
+    Stretch {
+        /// What is said of the file.
+        content: Content,
+        /// The byte behind the last one that comes.
+        until: u64,
+    },
     /// `len` raw bytes follow, the file's from `offset` on. The codec has
     /// checked that runs follow each other without a gap and never pass the
     /// announced size. The caller takes them off the stream before it calls
@@ -188,6 +284,37 @@ pub enum Answer {
         offset: u64,
         /// How many, at least 1.
         len: u64,
+    },
+    /// Behind a run: its block is over. The value is the sender's word for the block's
+    /// subtree; whether what came agrees is the caller's to check.
+    Sealed {
+        /// The value, where blocks are checked.
+        value: Option<Value>,
+    },
+    /// To `Prove`.
+    Proof(Mac),
+    /// A part of a tree.
+    Values(Values),
+    /// To `Store`: send on, all but these blocks.
+    Here {
+        /// In ascending order, without overlap.
+        blocks: Vec<Span>,
+    },
+    /// To `Store`, behind the payload: these blocks have to come again.
+    Again {
+        /// Which.
+        blocks: Vec<Span>,
+    },
+    /// To `Store`: durable.
+    Stored(Stored),
+    /// To `MakeFolder` and `Delete`.
+    Done,
+    /// The server is still at it; the answer is yet to come.
+    Wait {
+        /// Bytes done.
+        done: u64,
+        /// Of so many.
+        of: u64,
     },
     /// A file follows whose length is not announced: [`Payload::take`](super::Payload::take) tells its end.
     Stream,
@@ -203,6 +330,11 @@ pub enum Answer {
     },
     /// The file is whole: as many bytes as announced, and the end was told.
     End,
+    /// The stretch of a `Fetch` is whole: as many bytes as announced, and the end was told.
+    Closed {
+        /// The whole file's root, if the server knows it by now.
+        root: Option<Root>,
+    },
     /// To `Ping`.
     Pong {
         /// As it went.

@@ -11,16 +11,11 @@ use super::cbor::{self, Fields, Took, bad, need};
 use super::frame::{self, Type};
 use super::value::{code, cut, label, mark, put_version, refusal, remote_path};
 use super::{BLOCK_MAX, SMALL_BODY_MAX, VERSION};
-use crate::entity::RemotePath;
-use crate::net::wire::codec::{Malformed, Refusal, Rights, Version, Welcome};
+use crate::entity::{RemotePath, Rights};
+use crate::net::wire::codec::{Malformed, Refusal, Version, Welcome};
 
 /// The most versions a hello may name.
 const VERSIONS_MAX: u64 = 16;
-
-const READ: u64 = 1;
-const UPLOAD: u64 = 2;
-const RENAME: u64 = 4;
-const DELETE: u64 = 8;
 
 /// Whether deck/1 is among the versions a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +58,11 @@ fn common(decoder: &mut Decoder<'_>) -> Result<Common, Malformed> {
 }
 
 pub(super) fn put_welcome(welcome: &Welcome, out: &mut Vec<u8>) {
-    let rights = [
-        (welcome.rights.read, READ),
-        (welcome.rights.upload, UPLOAD),
-        (welcome.rights.rename, RENAME),
-        (welcome.rights.delete, DELETE),
-    ];
-    let bits = rights.iter().filter(|(has, _)| *has).map(|(_, bit)| bit);
     frame::put(out, Type::Welcome, |out| {
         Fields::new(out)
             .uint(0, VERSION)
             .text(1, cut(&welcome.name))
-            .uint(2, bits.sum())
+            .uint(2, u64::from(welcome.rights.bits()))
             .map(3, |limits| {
                 limits.uint(0, SMALL_BODY_MAX as u64).uint(1, BLOCK_MAX);
             });
@@ -101,12 +89,8 @@ pub(super) fn welcome(body: &[u8]) -> Result<Welcome, Malformed> {
     let bits = need(rights, "rights")?;
     Ok(Welcome {
         name: name.into(),
-        rights: Rights {
-            read: bits & READ != 0,
-            upload: bits & UPLOAD != 0,
-            rename: bits & RENAME != 0,
-            delete: bits & DELETE != 0,
-        },
+        // Bits that mean nothing yet are left out.
+        rights: Rights::from_bits(u8::try_from(bits & 0x1F).unwrap_or(0)),
     })
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::VecDeque;
 
+use super::Cover;
 use super::frame::{self, HEAD, Type};
 use super::{BLOCK_MAX, BODY_MAX, OPEN_MAX, PATH_MAX, body, listing, payload};
 use crate::entity::{Dialect, RemotePath};
@@ -17,6 +18,8 @@ use crate::net::wire::codec::{
 /// The asking half of deck, one a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Client {
+    /// Inside TLS or in the open: the bytes are the same.
+    cover: Cover,
     greeted: Greeted,
     /// What was asked and is not answered; the oldest in front.
     open: VecDeque<Asked>,
@@ -203,6 +206,14 @@ impl Transfer {
 }
 
 impl Client {
+    /// A fresh one for `deck` or `deck+tls`.
+    pub fn over(dialect: Dialect) -> Self {
+        Self {
+            cover: Cover::of(dialect),
+            ..Self::default()
+        }
+    }
+
     fn check_room(&self) -> Result<(), Malformed> {
         if self.open.len() < OPEN_MAX {
             return Ok(());
@@ -233,6 +244,16 @@ impl Client {
             | Answer::Help { .. }
             | Answer::End
             | Answer::Pong { .. }
+            | Answer::Stretch { .. }
+            | Answer::Sealed { .. }
+            | Answer::Proof(_)
+            | Answer::Values(_)
+            | Answer::Here { .. }
+            | Answer::Again { .. }
+            | Answer::Stored(_)
+            | Answer::Done
+            | Answer::Wait { .. }
+            | Answer::Closed { .. }
             | Answer::Refused { .. } => {
                 self.transfer = None;
                 self.open.pop_front();
@@ -271,7 +292,13 @@ impl Client {
                 body::put_token(Type::Ping, *token, out);
                 Ok(Asked::Ping { token: *token })
             }
-            Request::Put { .. }
+            Request::Prove { .. }
+            | Request::Fetch { .. }
+            | Request::Tree { .. }
+            | Request::Store { .. }
+            | Request::MakeFolder { .. }
+            | Request::Delete { .. }
+            | Request::Put { .. }
             | Request::Rename { .. }
             | Request::Help
             | Request::Bye
@@ -300,7 +327,7 @@ impl Payload for Client {}
 
 impl ClientCodec for Client {
     fn dialect(&self) -> Dialect {
-        Dialect::Deck
+        self.cover.dialect()
     }
 
     fn greet(&mut self, name: &str, out: &mut Vec<u8>) -> bool {

@@ -1,9 +1,9 @@
 //! deck's specification held against its code: the examples, the table of types, the bounds.
 
 use super::*;
-use crate::entity::{Dialect, Entry, Kind, RemotePath};
+use crate::entity::{Dialect, Entry, Kind, RemotePath, Rights};
 use crate::net::wire::codec::{
-    ClientCodec, Content, Page, Refusal, Reply, Request, Rights, ServerCodec, Version, Welcome,
+    ClientCodec, Content, Page, Refusal, Reply, Request, ServerCodec, Version, Welcome,
 };
 use frame::Type;
 

@@ -4,6 +4,7 @@
 //! bodies are `body.rs`'s and its neighbours'. It must never know a folder or a
 //! socket: what to answer is the connection's to say.
 
+use super::Cover;
 use super::frame::{self, HEAD, Type};
 use super::{BLOCK_MAX, SMALL_BODY_MAX, body, listable, listing, payload};
 use crate::entity::Dialect;
@@ -15,6 +16,8 @@ use body::Common;
 /// The serving half of deck, one a connection.
 #[derive(Clone, Debug, Default)]
 pub struct Server {
+    /// Inside TLS or in the open: the bytes are the same.
+    cover: Cover,
     greeting: Greeting,
     /// The mark of the content under way; every block names it.
     version: Option<Version>,
@@ -39,6 +42,14 @@ enum Block {
 }
 
 impl Server {
+    /// A fresh one for `deck` or `deck+tls`.
+    pub fn over(dialect: Dialect) -> Self {
+        Self {
+            cover: Cover::of(dialect),
+            ..Self::default()
+        }
+    }
+
     const fn due(&self) -> &'static [Type] {
         match self.greeting {
             Greeting::Awaited => &[Type::Hello],
@@ -59,7 +70,7 @@ impl Payload for Server {}
 
 impl ServerCodec for Server {
     fn dialect(&self) -> Dialect {
-        Dialect::Deck
+        self.cover.dialect()
     }
 
     fn head_limit(&self) -> usize {
@@ -151,7 +162,18 @@ impl ServerCodec for Server {
             Reply::Pong { token } => body::put_token(Type::Pong, *token, out),
             Reply::Refused(refusal) => body::put_refused(*refusal, out),
             // deck/1 has no requests yet that are answered so.
-            Reply::Ready | Reply::Renamed | Reply::Help | Reply::Heard => {
+            Reply::Proof(_)
+            | Reply::Values(_)
+            | Reply::Stretch { .. }
+            | Reply::Here { .. }
+            | Reply::Again { .. }
+            | Reply::Stored(_)
+            | Reply::Done
+            | Reply::Wait { .. }
+            | Reply::Ready
+            | Reply::Renamed
+            | Reply::Help
+            | Reply::Heard => {
                 body::put_refused(Refusal::Unsupported, out);
             }
         }

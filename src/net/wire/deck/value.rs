@@ -22,6 +22,13 @@ pub(super) fn code(refusal: Refusal) -> u64 {
         Refusal::NotAllowed => 8,
         Refusal::BadName => 9,
         Refusal::NoRoom => 10,
+        Refusal::Unpaired => 11,
+        Refusal::WrongCode => 12,
+        Refusal::Banned => 13,
+        Refusal::Exists => 14,
+        Refusal::NotEmpty => 15,
+        Refusal::Busy => 16,
+        Refusal::Corrupt => 17,
     }
 }
 

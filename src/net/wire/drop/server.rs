@@ -167,6 +167,14 @@ impl ServerCodec for Server {
             | Reply::Help
             | Reply::Heard
             | Reply::Pong { .. }
+            | Reply::Proof(_)
+            | Reply::Values(_)
+            | Reply::Stretch { .. }
+            | Reply::Here { .. }
+            | Reply::Again { .. }
+            | Reply::Stored(_)
+            | Reply::Done
+            | Reply::Wait { .. }
             | Reply::Refused(_) => After::Close,
         }
     }

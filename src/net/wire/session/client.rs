@@ -153,6 +153,12 @@ fn message(request: &Request) -> Result<(String, Stage), Malformed> {
         Request::Hello { .. }
         | Request::List { .. }
         | Request::Stat { .. }
+        | Request::Prove { .. }
+        | Request::Fetch { .. }
+        | Request::Tree { .. }
+        | Request::Store { .. }
+        | Request::MakeFolder { .. }
+        | Request::Delete { .. }
         | Request::Aside
         | Request::Other
         | Request::Ping { .. } => {

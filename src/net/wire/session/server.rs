@@ -160,12 +160,20 @@ impl ServerCodec for Server {
             (Reply::Refused(_), Asked::Rename) => (RENAME_REFUSED, After::Next),
             (Reply::Refused(_), Asked::Put) => (PUT_REFUSED, After::Close),
             (Reply::Refused(_), Asked::Other) => ("", After::Close),
-            // The last four answer requests that session does not have.
+            // These answer requests that session does not have.
             (
                 Reply::Heard
                 | Reply::Welcome(_)
                 | Reply::Page(_)
                 | Reply::Stat { .. }
+                | Reply::Proof(_)
+                | Reply::Values(_)
+                | Reply::Stretch { .. }
+                | Reply::Here { .. }
+                | Reply::Again { .. }
+                | Reply::Stored(_)
+                | Reply::Done
+                | Reply::Wait { .. }
                 | Reply::Pong { .. },
                 _,
             ) => (HEARD, After::Next),
