@@ -49,9 +49,11 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 5] = [
+const NARROW: [(&str, &[&str]); 6] = [
     ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
+    // Arithmetic: no disk, no clock, no peer.
+    ("net::tree", &["entity", "net::wire::codec", "net::tree"]),
     (
         "net::store",
         &["entity", "event", "line", "net::store", "net::wire::codec"],
@@ -65,7 +67,7 @@ const NARROW: [(&str, &[&str]); 5] = [
 
 /// Names from outside that a room must not know: the room (empty for all), the name, and
 /// the rooms that may all the same.
-const STRANGERS: [(&str, &[&str], &[&str]); 12] = [
+const STRANGERS: [(&str, &[&str], &[&str]); 13] = [
     // tokio's own file loses the error of a full disk; its copy goes through no pump.
     ("", &["tokio::fs", "tokio::io::copy"], &[]),
     ("", &["println", "print", "eprintln", "eprint", "dbg"], &[]),
@@ -108,6 +110,24 @@ const STRANGERS: [(&str, &[&str], &[&str]); 12] = [
             "std::fs",
             "std::time",
             "std::io",
+            "std::thread",
+            "std::env",
+            "jiff",
+        ],
+        &[],
+    ),
+    (
+        "net::tree",
+        &[
+            "tokio",
+            "tokio_util",
+            "socket2",
+            "rustix",
+            "cap_std",
+            "std::net",
+            "std::fs",
+            "std::io",
+            "std::time",
             "std::thread",
             "std::env",
             "jiff",
@@ -952,6 +972,21 @@ const PLANTED: &[(&str, &str, &str)] = &[
         "crate::net::store::Store",
     ),
     ("net::wire", "use super::hub::Hub;", "super::hub::Hub"),
+    (
+        "net::tree",
+        "use crate::net::store::Source;",
+        "crate::net::store::Source",
+    ),
+    (
+        "net::tree",
+        "use crate::net::wire::deck::Server;",
+        "crate::net::wire::deck::Server",
+    ),
+    (
+        "net::tree::kept",
+        "use std::time::Instant;",
+        "std::time::Instant",
+    ),
     (
         "net::store",
         "use tokio::task::spawn_blocking;",

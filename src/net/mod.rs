@@ -11,6 +11,7 @@ pub mod hub;
 pub mod pump;
 pub mod server;
 pub mod store;
+pub mod tree;
 pub mod unsent;
 pub mod wire;
 
