@@ -25,7 +25,8 @@
 //! starts it through the one door of [`net`]: a server (`net::server`, a task
 //! a connection in `net::connection`) or a client (`net::client`). The engine
 //! asks `net::store` for everything on disk, a codec of `net::wire` for every
-//! byte of protocol, and `net::pump` for payload, which passes through neither
+//! byte of protocol, and `net::pump` for payload (over a `net::pipe`, in the open or
+//! inside TLS), which passes through neither
 //! channel nor model nor codec. What is born and what ends goes through
 //! `net::hub` as an [`event::Event`]; bytes, phases and verdicts turn in dials
 //! ([`meter`]) handed over at birth and read once a frame. [`app`] folds events

@@ -49,7 +49,7 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 6] = [
+const NARROW: [(&str, &[&str]); 7] = [
     ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
     // Arithmetic: no disk, no clock, no peer.
@@ -61,8 +61,16 @@ const NARROW: [(&str, &[&str]); 6] = [
     ("net::hub", &["entity", "meter", "event", "net::hub"]),
     (
         "net::pump",
-        &["meter", "net::hub", "net::store", "net::pump"],
+        &[
+            "meter",
+            "net::hub",
+            "net::pipe",
+            "net::store",
+            "net::tree",
+            "net::pump",
+        ],
     ),
+    ("net::pipe", &["entity", "net::pipe"]),
 ];
 
 /// Names from outside that a room must not know: the room (empty for all), the name, and

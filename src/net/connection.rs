@@ -23,7 +23,8 @@ use self::leave::{Heard, finish, lost};
 use crate::entity::{Dialect, DisplayName, End, Phase, Rights, Rule, Speak};
 use crate::event::{Fact, Started, What};
 use crate::net::hub::{ConnGuard, XferGuard};
-use crate::net::pump::{Outlet, Way, read_some};
+use crate::net::pipe::Pipe;
+use crate::net::pump::{Outlet, Way};
 use crate::net::server::Limits;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
@@ -76,7 +77,7 @@ enum Over {
 }
 
 struct Talk {
-    socket: Arc<TcpStream>,
+    pipe: Arc<Pipe>,
     context: Arc<Context>,
     outlet: Outlet,
     /// Bytes read and not yet understood.
@@ -110,10 +111,10 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
     // Small replies must not wait for an acknowledgement (44 ms each without it).
     let _ = socket.set_nodelay(true);
     keep_little_unsent(&socket);
-    let socket = Arc::new(socket);
+    let pipe = Arc::new(Pipe::plain(socket));
     let mut talk = Talk {
-        outlet: Outlet::new(Arc::clone(&socket), guard.dials_arc(), context.way),
-        socket,
+        outlet: Outlet::new(Arc::clone(&pipe), guard.dials_arc(), context.way),
+        pipe,
         context,
         input: Vec::new(),
         wants: None,
@@ -317,11 +318,11 @@ impl Talk {
         }
         let mut left = None;
         while self.pending.is_some() {
-            let look = read_some(&self.socket, &mut self.input, READ);
+            let look = self.pipe.read_some(&mut self.input, READ);
             if let Ok(read) = timeout(LOOK, look).await {
                 return read;
             }
-            let now = unsent(&self.socket).await;
+            let now = unsent(self.pipe.tcp()).await;
             if now != left {
                 guard.dials().stir();
             }
@@ -333,7 +334,7 @@ impl Talk {
                 guard.dials().set_phase(Phase::Idle);
             }
         }
-        read_some(&self.socket, &mut self.input, READ).await
+        self.pipe.read_some(&mut self.input, READ).await
     }
 }
 

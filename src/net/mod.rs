@@ -8,6 +8,7 @@ pub mod client;
 pub mod connection;
 pub mod fence;
 pub mod hub;
+pub mod pipe;
 pub mod pump;
 pub mod server;
 pub mod store;

@@ -17,16 +17,15 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use bytes::BufMut as _;
 use rustix::io::{Errno, ReadWriteFlags, preadv2};
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::task::{spawn_blocking, yield_now};
 
 pub use self::desk::Desk;
 pub use self::intake::{Intake, Order, Taken, Unreceived};
 use crate::meter::Dials;
 use crate::net::hub::XferGuard;
+use crate::net::pipe::Pipe;
 
 /// Bytes read from the file and handed to the socket at once.
 pub const CHUNK: usize = 128 << 10;
@@ -65,7 +64,7 @@ pub enum Broken {
 /// The sending end of a connection: bytes that wait to go, and one buffer for payload.
 #[derive(Debug)]
 pub struct Outlet {
-    socket: Arc<TcpStream>,
+    pipe: Arc<Pipe>,
     dials: Arc<Dials>,
     way: Way,
     /// Heads that have been said and not yet sent.
@@ -75,9 +74,9 @@ pub struct Outlet {
 
 impl Outlet {
     /// An outlet with nothing in it; the payload buffer comes with the first payload.
-    pub fn new(socket: Arc<TcpStream>, dials: Arc<Dials>, way: Way) -> Self {
+    pub fn new(pipe: Arc<Pipe>, dials: Arc<Dials>, way: Way) -> Self {
         Self {
-            socket,
+            pipe,
             dials,
             way,
             head: Vec::new(),
@@ -109,8 +108,9 @@ impl Outlet {
         xfer: &XferGuard,
     ) -> Result<(), Broken> {
         match self.way {
-            Way::SendFile => self.run_sendfile(file, at, len, xfer).await,
-            Way::ReadWrite => self.run_read_write(file, at, len, xfer).await,
+            // Inside TLS the kernel has nothing it could send by itself.
+            Way::SendFile if !self.pipe.is_tls() => self.run_sendfile(file, at, len, xfer).await,
+            Way::SendFile | Way::ReadWrite => self.run_read_write(file, at, len, xfer).await,
         }
     }
 
@@ -124,11 +124,7 @@ impl Outlet {
         let mut sent = 0;
         while sent < bytes.len() {
             let rest = &bytes[sent..];
-            let more = self
-                .socket
-                .async_io(Interest::WRITABLE, || self.socket.try_write(rest))
-                .await
-                .map_err(Broken::Socket)?;
+            let more = self.pipe.write_some(rest).await.map_err(Broken::Socket)?;
             self.dials.add_out(more as u64);
             count((sent + more).saturating_sub(sent.max(lead)) as u64);
             sent += more;
@@ -189,11 +185,12 @@ impl Outlet {
             }
             let mut offset = at;
             let sent = self
-                .socket
+                .pipe
+                .tcp()
                 .async_io(Interest::WRITABLE, || {
                     offset = at;
                     Ok(rustix::fs::sendfile(
-                        self.socket.as_fd(),
+                        self.pipe.as_fd(),
                         file.as_fd(),
                         Some(&mut offset),
                         want,
@@ -218,10 +215,11 @@ impl Outlet {
         let mut rest = &head[..];
         while !rest.is_empty() {
             let sent = self
-                .socket
+                .pipe
+                .tcp()
                 .async_io(Interest::WRITABLE, || {
                     Ok(rustix::net::send(
-                        self.socket.as_fd(),
+                        self.pipe.as_fd(),
                         rest,
                         more() | rustix::net::SendFlags::NOSIGNAL,
                     )?)
@@ -327,21 +325,6 @@ async fn warm(file: &Arc<File>, at: u64, len: u64) -> io::Result<()> {
     })
     .await
     .unwrap_or_else(|gone| Err(io::Error::other(gone)))
-}
-
-/// Reads once from the socket to the end of `buffer`, at most `limit` bytes. 0 is the peer's close.
-pub async fn read_some(
-    socket: &TcpStream,
-    buffer: &mut Vec<u8>,
-    limit: usize,
-) -> io::Result<usize> {
-    buffer.reserve(limit);
-    socket
-        .async_io(Interest::READABLE, || {
-            // Into spare capacity: nothing is zeroed first.
-            socket.try_read_buf(&mut (&mut *buffer).limit(limit))
-        })
-        .await
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use assert_fs::TempDir;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use super::intake::INTAKE;
@@ -41,6 +41,7 @@ async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
         .await
         .unwrap();
     let (socket, _) = listener.accept().await.unwrap();
+    let pipe = Pipe::plain(socket);
     let sending = tokio::spawn(async move {
         let _ = peer.write_all(&vec![7; 8 << 20]).await;
         peer
@@ -55,7 +56,7 @@ async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
         count: |_| {},
     };
     let taken = Intake::default()
-        .run(&socket, &mut Vec::new(), part, order)
+        .run(&pipe, &mut Vec::new(), part, order)
         .await;
     assert!(
         matches!(taken.outcome, Err(Unreceived::Disk(Unlanded::Full { .. }))),
@@ -68,6 +69,6 @@ async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
     );
     let part = taken.part.unwrap();
     assert_eq!(part.file().metadata().unwrap().len(), taken.at);
-    drop(socket);
+    drop(pipe);
     sending.await.unwrap();
 }

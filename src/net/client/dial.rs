@@ -8,13 +8,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::io::Interest;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use crate::entity::{Dialect, RemotePath};
 use crate::net::hub::is_loopback;
-use crate::net::pump::read_some;
+use crate::net::pipe::Pipe;
 use crate::net::wire::client_codec_counting;
 use crate::net::wire::codec::{Answer, ClientCodec, Cue, Malformed, Refusal, Request, Welcome};
 
@@ -113,7 +112,7 @@ impl From<Malformed> for Failure {
 
 /// An open connection.
 pub struct Line {
-    pub(super) socket: Arc<TcpStream>,
+    pub(super) pipe: Arc<Pipe>,
     pub(super) input: Vec<u8>,
     pub(super) codec: Box<dyn ClientCodec>,
     gap: Duration,
@@ -124,7 +123,7 @@ pub struct Line {
 impl std::fmt::Debug for Line {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Line")
-            .field("socket", &self.socket)
+            .field("pipe", &self.pipe)
             .finish_non_exhaustive()
     }
 }
@@ -135,7 +134,7 @@ impl Line {
         let socket = connect(target, patience).await?;
         let _ = socket.set_nodelay(true);
         let mut line = Self {
-            socket: Arc::new(socket),
+            pipe: Arc::new(Pipe::plain(socket)),
             input: Vec::new(),
             codec: codec_of(target)?,
             gap: patience.gap,
@@ -160,9 +159,10 @@ impl Line {
     /// Both ends of the connection: the server's and ours.
     pub fn ends(&self) -> Result<(SocketAddr, SocketAddr), Failure> {
         let ends = self
-            .socket
+            .pipe
+            .tcp()
             .peer_addr()
-            .and_then(|peer| Ok((peer, self.socket.local_addr()?)));
+            .and_then(|peer| Ok((peer, self.pipe.tcp().local_addr()?)));
         ends.map_err(|error| broke(&error))
     }
 
@@ -202,7 +202,7 @@ impl Line {
             }
             let minds = self.codec.minds_quiet() && !hushed && !self.input.is_empty();
             let wait = if minds { QUIET } else { self.gap };
-            let read = timeout(wait, read_some(&self.socket, &mut self.input, READ)).await;
+            let read = timeout(wait, self.pipe.read_some(&mut self.input, READ)).await;
             hushed = minds && read.is_err();
             match read {
                 Err(_) if minds => {
@@ -245,10 +245,7 @@ impl Line {
 
     pub(super) async fn send(&self, mut bytes: &[u8]) -> Result<(), Failure> {
         while !bytes.is_empty() {
-            let write = self
-                .socket
-                .async_io(Interest::WRITABLE, || self.socket.try_write(bytes));
-            let sent = timeout(self.gap, write)
+            let sent = timeout(self.gap, self.pipe.write_some(bytes))
                 .await
                 .map_err(|_| Failure::new("timeout", "the server does not read"))?
                 .map_err(|error| broke(&error))?;

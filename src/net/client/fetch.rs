@@ -250,7 +250,7 @@ impl Fetch {
                     };
                     let (size, version) = (kept.size, kept.version);
                     let taken = intake
-                        .run(&line.socket, &mut line.input, kept.part, order)
+                        .run(&line.pipe, &mut line.input, kept.part, order)
                         .await;
                     let Taken { part, at, outcome } = taken;
                     self.kept = part.map(|part| Kept {

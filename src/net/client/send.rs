@@ -10,7 +10,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,7 +18,7 @@ use super::dial::{APART, Failure, Line, Patience, QUIET, Target, broke, codec_of
 use super::fetch::{Begun, Finish};
 use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::net::hub::{Hub, TransferOrder, XferGuard};
-use crate::net::pump::{Broken, Outlet, Way, read_some};
+use crate::net::pump::{Broken, Outlet, Way};
 use crate::net::store::{Fate, Source};
 use crate::net::wire::codec::{After, Answer, Gait, Request};
 
@@ -79,7 +78,7 @@ impl Send {
         if line.codec.gait() == Gait::Apart {
             sleep(APART).await;
         }
-        let mut outlet = Outlet::new(Arc::clone(&line.socket), guard.dials_arc(), Way::BEST);
+        let mut outlet = Outlet::new(Arc::clone(&line.pipe), guard.dials_arc(), Way::BEST);
         match self.send(&mut line, &mut outlet, &source, &xfer).await {
             Ok(()) => {
                 xfer.end_well();
@@ -190,8 +189,9 @@ impl Send {
                 line.send(&bye).await?;
             }
         }
-        SockRef::from(&*line.socket)
-            .shutdown(std::net::Shutdown::Write)
+        timeout(gap, line.pipe.close())
+            .await
+            .map_err(|_| Failure::new("timeout", "the server does not read"))?
             .map_err(|error| broke(&error))?;
         hear_out(line).await
     }
@@ -203,7 +203,7 @@ async fn hear_out(line: &Line) -> Result<(), Failure> {
     let hearing = async {
         loop {
             scratch.clear();
-            match read_some(&line.socket, &mut scratch, 4 << 10).await {
+            match line.pipe.read_some(&mut scratch, 4 << 10).await {
                 Ok(0) => return Ok(()),
                 Ok(_) => {}
                 Err(error) => return Err(broke(&error)),

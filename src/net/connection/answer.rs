@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -16,7 +15,8 @@ use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
 use crate::event::{Fact, What};
 use crate::line::size_words;
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
-use crate::net::pump::{Broken, read_some};
+use crate::net::pipe::Pipe;
+use crate::net::pump::Broken;
 use crate::net::store::{Denied, Fate, Source};
 use crate::net::wire::codec::{
     After, Content, Gait, Refusal, Reply, Request, ServerCodec, Version, Welcome,
@@ -229,7 +229,7 @@ impl Talk {
         let after = codec.encode(&head, &mut self.outlet.head);
         let apart = codec.gait() == Gait::Apart;
         let pause = self.context.limits.session_pause;
-        let socket = Arc::clone(&self.socket);
+        let pipe = Arc::clone(&self.pipe);
         let outlet = &mut self.outlet;
         let sending = async {
             if apart {
@@ -253,7 +253,7 @@ impl Talk {
         }
         tokio::select! {
             sent = sending => sent,
-            never = drain_beside(&socket) => match never {},
+            never = drain_beside(&pipe) => match never {},
         }
     }
 }
@@ -329,11 +329,11 @@ fn no_common_version(guard: &ConnGuard) -> Over {
 
 /// Reads and forgets what a one-request peer sends behind its request, so that
 /// neither side waits for the other; never resolves.
-async fn drain_beside(socket: &TcpStream) -> std::convert::Infallible {
+async fn drain_beside(pipe: &Pipe) -> std::convert::Infallible {
     let mut scratch = Vec::new();
     let mut drained = 0;
     while drained < SURPLUS
-        && let Ok(read @ 1..) = read_some(socket, &mut scratch, READ).await
+        && let Ok(read @ 1..) = pipe.read_some(&mut scratch, READ).await
     {
         drained += read;
         scratch.clear();

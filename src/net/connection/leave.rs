@@ -17,7 +17,7 @@ use crate::entity::{DisplayName, End, Outcome, Phase, Rule};
 use crate::event::{Fact, What};
 use crate::line::size_words;
 use crate::net::hub::{ConnGuard, XferGuard};
-use crate::net::pump::{Broken, read_some};
+use crate::net::pump::Broken;
 use crate::net::server::Limits;
 use crate::net::unsent::unsent;
 
@@ -44,7 +44,7 @@ impl Talk {
             }
             Over::Spoilt(cause) => {
                 // A reset: the peer must not take what it has for the whole.
-                let _ = SockRef::from(&*self.socket).set_linger(Some(Duration::ZERO));
+                let _ = SockRef::from(self.pipe.tcp()).set_linger(Some(Duration::ZERO));
                 guard.end(End::Failed, cause);
             }
             Over::Refused(cause) => {
@@ -134,8 +134,8 @@ impl Talk {
         let cancel = guard.cancel().clone();
         let mut left = None;
         loop {
-            let now = unsent(&self.socket).await;
-            if let Ok(Some(_)) = self.socket.take_error() {
+            let now = unsent(self.pipe.tcp()).await;
+            if let Ok(Some(_)) = self.pipe.tcp().take_error() {
                 return Heard::Reset;
             }
             match now {
@@ -161,8 +161,13 @@ impl Talk {
         self.input = Vec::new();
         self.outlet.rest();
         // A close that is here before ours is a half-close (`nc -N`), not an answer to it.
-        let early = matches!(self.socket.try_read(&mut [0; 1]), Ok(0));
-        let _ = SockRef::from(&*self.socket).shutdown(std::net::Shutdown::Write);
+        let early = self.pipe.is_closed_by_peer();
+        let closing = timeout(self.context.limits.linger, self.pipe.close());
+        let cancel = guard.cancel().clone();
+        tokio::select! {
+            _ = closing => {}
+            () = cancel.cancelled() => return Heard::Nothing,
+        }
         if early {
             return Heard::Early;
         }
@@ -172,7 +177,7 @@ impl Talk {
         let drain = async {
             loop {
                 scratch.clear();
-                match read_some(&self.socket, &mut scratch, READ).await {
+                match self.pipe.read_some(&mut scratch, READ).await {
                     Ok(0) => return Heard::Close,
                     Ok(read) => {
                         guard.dials().add_in(read as u64);
@@ -185,7 +190,6 @@ impl Talk {
                 }
             }
         };
-        let cancel = guard.cancel().clone();
         tokio::select! {
             heard = timeout(limits.linger, drain) => heard.unwrap_or(Heard::Nothing),
             () = cancel.cancelled() => Heard::Nothing,

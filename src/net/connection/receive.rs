@@ -17,7 +17,7 @@ use super::{Doubt, Over, Talk};
 use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
 use crate::event::{Clash, Fact, What};
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
-use crate::net::pump::{Desk, read_some};
+use crate::net::pump::Desk;
 use crate::net::store::Denied;
 use crate::net::store::landing::{Landing, Part, Unlanded};
 use crate::net::wire::codec::{After, Cue, Finale, Malformed, Refusal, Reply, ServerCodec, Take};
@@ -190,7 +190,7 @@ impl Talk {
         before: Cue,
     ) -> Result<Cue, Unkept> {
         let room = INTAKE.saturating_sub(self.input.len()).max(4 << 10);
-        let reading = read_some(&self.socket, &mut self.input, room);
+        let reading = self.pipe.read_some(&mut self.input, room);
         let read = if codec.minds_quiet() && before == Cue::Bytes {
             match timeout(self.context.limits.session_quiet, reading).await {
                 Ok(read) => read,

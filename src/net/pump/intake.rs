@@ -9,12 +9,11 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
-use tokio::net::TcpStream;
 use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::read_some;
+use crate::net::pipe::Pipe;
 use crate::net::store::landing::{Part, Unlanded};
 
 /// Bytes received before they are handed to the disk.
@@ -71,7 +70,7 @@ impl Intake {
     /// Takes a stretch off the socket (what is left over in `input` first) into the part.
     pub async fn run<F: Fn(u64)>(
         &mut self,
-        socket: &TcpStream,
+        pipe: &Pipe,
         input: &mut Vec<u8>,
         part: Part,
         order: Order<'_, F>,
@@ -85,7 +84,7 @@ impl Intake {
         let mut filling = std::mem::take(&mut self.spare);
         let mut writing = None;
         while taken.at < end && taken.outcome.is_ok() {
-            taken.outcome = fill(socket, input, &mut filling, end - taken.at, &order).await;
+            taken.outcome = fill(pipe, input, &mut filling, end - taken.at, &order).await;
             // One write at a time keeps them in order and the memory at two buffers.
             self.settle(&mut writing, &mut taken).await;
             if filling.is_empty() || matches!(taken.outcome, Err(Unreceived::Disk(_))) {
@@ -145,7 +144,7 @@ pub(super) fn write_behind(mut part: Part, mut buffer: Vec<u8>, at: u64) -> Join
 /// Fills a buffer up to [`INTAKE`] or `want` bytes, whichever is less: few large
 /// writes beat many small ones.
 async fn fill<F: Fn(u64)>(
-    socket: &TcpStream,
+    pipe: &Pipe,
     input: &mut Vec<u8>,
     buffer: &mut Vec<u8>,
     want: u64,
@@ -160,7 +159,7 @@ async fn fill<F: Fn(u64)>(
     while buffer.len() < goal {
         let room = goal - buffer.len();
         let read = tokio::select! {
-            read = timeout(order.patience, read_some(socket, buffer, room)) => read,
+            read = timeout(order.patience, pipe.read_some(buffer, room)) => read,
             () = order.stop.cancelled() => return Err(Unreceived::Stopped),
         };
         match read {

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Fetch, Kept, Stage, Stop, unlanded};
 use crate::net::client::dial::{Failure, Line, QUIET, broke};
 use crate::net::hub::XferGuard;
-use crate::net::pump::{Desk, read_some};
+use crate::net::pump::Desk;
 use crate::net::wire::codec::{Cue, Take};
 
 /// Bytes taken off the socket before they go to the disk, of a stream.
@@ -69,7 +69,7 @@ impl Fetch {
         let gap = self.patience.gap;
         let wait = if minds { QUIET } else { gap };
         let read = tokio::select! {
-            read = timeout(wait, read_some(&line.socket, &mut line.input, room)) => read,
+            read = timeout(wait, line.pipe.read_some(&mut line.input, room)) => read,
             () = self.stop.cancelled() => return Err(Stop::Told),
         };
         match read {
