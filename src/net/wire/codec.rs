@@ -133,6 +133,13 @@ pub trait ServerCodec: Payload + Send {
     /// peer announced.
     fn decode(&mut self, input: &[u8]) -> Result<Option<(usize, Request)>, Malformed>;
 
+    /// What stands at the front of `input`: looked at, not taken. For requests that
+    /// are answered together, where `decode` must not go too far ahead of the answers.
+    fn upcoming(&self, input: &[u8]) -> Upcoming {
+        let _ = input;
+        Upcoming::Other
+    }
+
     /// Reads a request whose end is told by a cue other than bytes: by silence or
     /// by the close. Called after `decode` found none in the same bytes.
     fn decode_on(&mut self, input: &[u8], cue: Cue) -> Result<Option<(usize, Request)>, Malformed> {
@@ -218,6 +225,22 @@ pub trait ServerCodec: Payload + Send {
         let _ = input;
         Err(Malformed::new("order", "no payload is due"))
     }
+}
+
+/// What a server's input begins with, as far as requests are answered together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upcoming {
+    /// More bytes are needed to tell.
+    Unclear,
+    /// A whole `Fetch`.
+    Fetch,
+    /// A whole `Store` whose payload follows at once.
+    Eager {
+        /// The file's bytes, as announced.
+        size: u64,
+    },
+    /// Anything else, a broken frame included.
+    Other,
 }
 
 /// What frames a payload that comes in blocks.

@@ -12,7 +12,8 @@ use super::intake::Intake;
 use super::{BLOCK_MAX, SMALL_BODY_MAX, body, listable, listing, payload, tree, upload};
 use crate::entity::{Dialect, Root};
 use crate::net::wire::codec::{
-    After, Malformed, Payload, Piece, Refusal, Reply, Request, ServerCodec, Value, Version,
+    After, Malformed, Pace, Payload, Piece, Refusal, Reply, Request, ServerCodec, Upcoming, Value,
+    Version,
 };
 use body::Common;
 
@@ -175,6 +176,28 @@ impl ServerCodec for Server {
             self.greeting = Greeting::Answered;
         }
         Ok(Some((frame.used, request)))
+    }
+
+    fn upcoming(&self, input: &[u8]) -> Upcoming {
+        let greeted = matches!(self.greeting, Greeting::Heard | Greeting::Answered);
+        if !greeted || self.intake.is_some_and(|intake| intake.is_due()) {
+            return Upcoming::Other;
+        }
+        let frame = match frame::take(input, &[Type::Get, Type::Put]) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Upcoming::Unclear,
+            Err(_) => return Upcoming::Other,
+        };
+        if frame.kind == Type::Get {
+            return match body::get(frame.body) {
+                Ok(Request::Fetch { .. }) => Upcoming::Fetch,
+                _ => Upcoming::Other,
+            };
+        }
+        match upload::put(frame.body) {
+            Ok((_, size, terms)) if terms.pace == Pace::Eager => Upcoming::Eager { size },
+            _ => Upcoming::Other,
+        }
     }
 
     fn wants(&self, input: &[u8]) -> Option<usize> {
