@@ -7,6 +7,9 @@
 //! sentence, except the one exact clock (`Dialect::times_request`).
 
 mod answer;
+#[cfg(test)]
+#[path = "connection/bench_tests.rs"]
+mod bench;
 mod checked;
 mod eager;
 mod forest;

@@ -340,3 +340,7 @@ pub(super) fn tell_growth(guard: &ConnGuard, xfer: &XferGuard) {
         ..guard.fact()
     }));
 }
+
+#[cfg(test)]
+#[path = "checked_tests.rs"]
+mod tests;

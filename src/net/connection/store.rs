@@ -348,3 +348,7 @@ pub(super) fn corrupt(words: &str) -> Denied {
         detail: words.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;
