@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::net::pipe::Pipe;
-use crate::net::store::landing::{Part, Unlanded};
+use crate::net::store::landing::{Parcel, Part, Unlanded};
 use crate::net::tree::BlockHasher;
 
 /// Bytes received before they are handed to the disk: a stream holds two of these, 1 MiB.
@@ -58,6 +58,16 @@ impl Sink for Part {
 
     fn make_room(&mut self, _: u64, to: u64) -> Result<(), Unlanded> {
         Part::make_room(self, to)
+    }
+}
+
+impl Sink for Arc<Parcel> {
+    fn file(&self) -> &Arc<File> {
+        Parcel::file(self)
+    }
+
+    fn make_room(&mut self, from: u64, to: u64) -> Result<(), Unlanded> {
+        Parcel::make_room(self, from, to)
     }
 }
 
