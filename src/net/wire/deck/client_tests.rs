@@ -178,17 +178,21 @@ fn files_are_cut_alike_on_both_sides() {
     assert_eq!(hello(b"\xBF\xFF"), Err("cbor"));
 }
 
+fn terms(pace: Pace) -> Terms {
+    Terms {
+        source: Version::from([7; 56]),
+        mtime: None,
+        taken: Taken::Refuse,
+        check: Check::None,
+        pace,
+    }
+}
+
 fn store(pace: Pace) -> Request {
     Request::Store {
         path: "a".into(),
         size: 3,
-        terms: Box::new(Terms {
-            source: Version::from([7; 56]),
-            mtime: None,
-            taken: Taken::Refuse,
-            check: Check::None,
-            pace,
-        }),
+        terms: Box::new(terms(pace)),
     }
 }
 
@@ -220,8 +224,8 @@ fn a_payload_comes_before_the_next_request() {
         assert!(matches!(hear(&mut client, answer), Ok(Some(_))));
     }
     assert_eq!(hear(&mut client, &stored), Err("order"));
-    let pong = raw(0x1C, b"\xA1\x00\x01");
-    assert!(matches!(hear(&mut client, &pong), Ok(Some(_))));
+    let answer = raw(0x1C, b"\xA1\x00\x01");
+    assert!(matches!(hear(&mut client, &answer), Ok(Some(_))));
 }
 
 #[test]
@@ -273,10 +277,6 @@ fn what_deck_has_not_is_said_before_anything_is_sent() {
         assert_eq!((cause(said), out), (Err("unsupported"), vec![]));
     }
     let bad = || RemotePath::new(b"\xFF");
-    let terms = match store(Pace::Asked) {
-        Request::Store { terms, .. } => terms,
-        other => panic!("{other:?}"),
-    };
     for request in [
         Request::MakeFolder { path: bad() },
         Request::Delete { path: bad() },
@@ -303,7 +303,7 @@ fn what_deck_has_not_is_said_before_anything_is_sent() {
         Request::Store {
             path: bad(),
             size: 3,
-            terms,
+            terms: Box::new(terms(Pace::Asked)),
         },
     ] {
         let mut out = Vec::new();
