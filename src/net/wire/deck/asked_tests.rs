@@ -158,6 +158,15 @@ fn a_tree_that_does_not_fit_is_malformed() {
         };
         assert_eq!(told, Err(cause), "{one:?} {two:?}");
     }
+    // Whichever content was asked for, it is one.
+    for other in [foreign(last(2, 4)), other(last(2, 4), 5 * BLOCK + 2)] {
+        let mut client = tree(None, Detail::Values);
+        assert!(matches!(
+            hear(&mut client, &bytes(&part(0, 2))),
+            Ok(Some(_))
+        ));
+        assert_eq!(hear(&mut client, &bytes(&other)), Err("version"));
+    }
     for wrong in [part(0, 1), last(0, 1), last(0, 6), part(0, 0)] {
         let told = hear(&mut tree(None, Detail::Root), &bytes(&wrong));
         assert_eq!(told, Err("tree"), "{wrong:?}");
