@@ -158,11 +158,7 @@ impl Outcome {
         let paired = self.costs[who.0].iter().zip(&self.costs[other.0]);
         let mut ratios: Vec<f64> = paired.map(|(one, two)| two.seconds / one.seconds).collect();
         ratios.sort_by(f64::total_cmp);
-        (
-            ratios[0],
-            median(&ratios),
-            ratios[ratios.len() - 1],
-        )
+        (ratios[0], median(&ratios), ratios[ratios.len() - 1])
     }
 
     /// CPU seconds a GiB, or microseconds a file: of the server and of the client.

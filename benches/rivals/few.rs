@@ -275,7 +275,10 @@ fn ours(
         ""
     };
     Runner {
-        name: ["ferrydeck get", &flags.join(" "), dialect].join(" ").replace("  ", " ") + cold,
+        name: ["ferrydeck get", &flags.join(" "), dialect]
+            .join(" ")
+            .replace("  ", " ")
+            + cold,
         prepare: Box::new(move || {
             clear(&target);
             if tree == Tree::Cold {
