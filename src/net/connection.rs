@@ -189,7 +189,8 @@ impl Talk {
             guard.dials().add_request();
             guard.dials().set_phase(Phase::Request);
             tell_request(guard, &request);
-            match self.answer(guard, codec, request).await {
+            // Boxed: an idle connection does not hold room for the largest answer.
+            match Box::pin(self.answer(guard, codec, request)).await {
                 Ok(After::Next) => {}
                 Ok(After::Close) => return Over::Said(None),
                 Err(over) => return over,
@@ -197,6 +198,7 @@ impl Talk {
             if self.input.is_empty() && self.ahead.is_none() {
                 self.outlet.rest();
                 self.intake = Intake::default();
+                self.input = Vec::new();
             }
             guard.dials().set_phase(Phase::Idle);
         }
