@@ -65,11 +65,17 @@ impl Pipe {
         if let Some(sealed) = self.sealed.get() {
             return sealed.read_some(&self.socket, buffer, limit).await;
         }
-        buffer.reserve(limit);
+        // A connection that waits with nothing read keeps no memory for what may come.
+        let bare = buffer.capacity() == 0;
         self.socket
             .async_io(Interest::READABLE, || {
+                buffer.reserve(limit);
                 // Into spare capacity: nothing is zeroed first.
-                self.socket.try_read_buf(&mut (&mut *buffer).limit(limit))
+                let read = self.socket.try_read_buf(&mut (&mut *buffer).limit(limit));
+                if bare && read.is_err() {
+                    *buffer = Vec::new();
+                }
+                read
             })
             .await
     }
