@@ -49,7 +49,7 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 6] = [
+const NARROW: [(&str, &[&str]); 10] = [
     ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
     (
@@ -62,11 +62,18 @@ const NARROW: [(&str, &[&str]); 6] = [
         &["meter", "net::hub", "net::pipe", "net::store", "net::pump"],
     ),
     ("net::pipe", &["entity", "net::pipe"]),
+    ("net::keep", &["net::keep"]),
+    (
+        "net::tls",
+        &["entity", "net::keep", "net::pipe", "net::tls"],
+    ),
+    ("net::auth", &["net::wire::codec", "net::auth"]),
+    ("net::peers", &["entity", "net::keep", "net::peers"]),
 ];
 
 /// Names from outside that a room must not know: the room (empty for all), the name, and
 /// the rooms that may all the same.
-const STRANGERS: [(&str, &[&str], &[&str]); 12] = [
+const STRANGERS: [(&str, &[&str], &[&str]); 16] = [
     // tokio's own file loses the error of a full disk; its copy goes through no pump.
     ("", &["tokio::fs", "tokio::io::copy"], &[]),
     ("", &["println", "print", "eprintln", "eprint", "dbg"], &[]),
@@ -78,12 +85,18 @@ const STRANGERS: [(&str, &[&str], &[&str]); 12] = [
         &[
             "net::store",
             "net::client::memory",
+            "net::keep",
             "launch",
             "net::pump",
             "net::unsent",
         ],
     ),
     ("net::pump", &["cap_std"], &[]),
+    // They are told, and wait for nobody.
+    ("net::auth", &["tokio", "std::fs", "std::thread"], &[]),
+    ("net::keep", &["tokio", "std::net"], &[]),
+    ("net::peers", &["tokio"], &[]),
+    ("net::tls", &["tokio", "std::net"], &[]),
     (
         "net",
         &[
