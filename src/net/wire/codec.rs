@@ -206,6 +206,14 @@ pub trait ServerCodec: Payload + Send {
 
     /// Reads what frames the payload of a `Store`, which comes in blocks:
     /// the bytes used and what they say. `Ok(None)` means more bytes are needed.
+    ///
+    /// A payload is due behind an eager request, and behind `Here` and `Again`, until
+    /// [`Piece::End`] or [`Piece::GivenUp`]: `decode` is not asked meanwhile. A refusal
+    /// said meanwhile is the answer, and what is due is read all the same.
+    ///
+    /// # Errors
+    /// The payload is broken (a block that is none of the file's, one too many, one
+    /// without its value), or none is due.
     fn piece(&mut self, input: &[u8]) -> Result<Option<(usize, Piece)>, Malformed> {
         let _ = input;
         Err(Malformed::new("order", "no payload is due"))
@@ -319,6 +327,8 @@ pub trait ClientCodec: Payload + Send + Sync {
     }
 
     /// Appends what stands behind the last block: the root, or why there is no more.
+    /// Said once for every payload that was wanted, even where the answer is a refusal
+    /// by then; nothing else may be asked before.
     fn close(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
         let _ = (root, out);
     }
