@@ -49,7 +49,7 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 10] = [
+const NARROW: [(&str, &[&str]); 11] = [
     ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
     (
@@ -68,12 +68,26 @@ const NARROW: [(&str, &[&str]); 10] = [
         &["entity", "net::keep", "net::pipe", "net::tls"],
     ),
     ("net::auth", &["net::wire::codec", "net::auth"]),
+    (
+        "net::porter",
+        &[
+            "entity",
+            "event",
+            "net::auth",
+            "net::keep",
+            "net::peers",
+            "net::pipe",
+            "net::tls",
+            "net::wire::codec",
+            "net::porter",
+        ],
+    ),
     ("net::peers", &["entity", "net::keep", "net::peers"]),
 ];
 
 /// Names from outside that a room must not know: the room (empty for all), the name, and
 /// the rooms that may all the same.
-const STRANGERS: [(&str, &[&str], &[&str]); 16] = [
+const STRANGERS: [(&str, &[&str], &[&str]); 17] = [
     // tokio's own file loses the error of a full disk; its copy goes through no pump.
     ("", &["tokio::fs", "tokio::io::copy"], &[]),
     ("", &["println", "print", "eprintln", "eprint", "dbg"], &[]),
@@ -81,7 +95,7 @@ const STRANGERS: [(&str, &[&str], &[&str]); 16] = [
     (
         "",
         &["std::fs", "cap_std"],
-        // The kernel's own table is no disk: net::unsent.
+        // The kernel's own tables are no disk: net::unsent, system::addresses.
         &[
             "net::store",
             "net::client::memory",
@@ -89,6 +103,7 @@ const STRANGERS: [(&str, &[&str], &[&str]); 16] = [
             "launch",
             "net::pump",
             "net::unsent",
+            "system::addresses",
         ],
     ),
     ("net::pump", &["cap_std"], &[]),
@@ -96,6 +111,7 @@ const STRANGERS: [(&str, &[&str], &[&str]); 16] = [
     ("net::auth", &["tokio", "std::fs", "std::thread"], &[]),
     ("net::keep", &["tokio", "std::net"], &[]),
     ("net::peers", &["tokio"], &[]),
+    ("net::porter", &["tokio", "std::fs"], &[]),
     ("net::tls", &["tokio", "std::net"], &[]),
     (
         "net",

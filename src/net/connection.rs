@@ -6,11 +6,13 @@
 //! an [`End`], not an error (law 7). Waits on the peer end by the sweep's
 //! sentence, except the one exact clock (`Dialect::times_request`).
 
+mod admit;
 mod answer;
 mod leave;
 mod opening;
 mod receive;
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,11 +21,13 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::admit::Standing;
 use self::leave::{Heard, finish, lost};
 use crate::entity::{Dialect, DisplayName, End, Phase, Rights, Rule, Speak};
 use crate::event::{Fact, Started, What};
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pipe::Pipe;
+use crate::net::porter::Porter;
 use crate::net::pump::{Outlet, Way};
 use crate::net::server::Limits;
 use crate::net::store::Store;
@@ -56,6 +60,8 @@ pub struct Context {
     pub rights: Rights,
     /// Where uploads land and files are renamed; `None` where nothing is written.
     pub landing: Option<Arc<Landing>>,
+    /// Who lets people in; `None` where no TLS is spoken.
+    pub porter: Option<Arc<Porter>>,
 }
 
 /// Why the talk is over, with what is still to be told.
@@ -66,14 +72,20 @@ enum Over {
     Spoilt(&'static str),
     /// The answer was no and the dialect has nothing more to say.
     Refused(&'static str),
-    /// No dialect is spoken here that begins like this.
-    Unwelcome(&'static str, &'static str),
+    /// No dialect is spoken here that begins like this, or not with this peer.
+    Unwelcome(&'static str, Cow<'static, str>),
     /// The peer closed between requests.
     PeerClosed,
     /// The peer broke its protocol.
     Malformed(Malformed),
     /// Socket or disk failed.
     Failed(&'static str, String),
+}
+
+impl Over {
+    fn unwelcome(cause: &'static str, words: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unwelcome(cause, words.into())
+    }
 }
 
 struct Talk {
@@ -97,6 +109,8 @@ struct Talk {
     doubt: Doubt,
     /// This silence has been told to the codec.
     hushed: bool,
+    /// How the peer stands with us.
+    standing: Standing,
 }
 
 /// Whether requests may be smuggled in the content of an upload.
@@ -124,6 +138,7 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         pending: None,
         doubt: Doubt::Clear,
         hushed: false,
+        standing: Standing::Nobody,
     };
     let cancel = guard.cancel().clone();
     let over = tokio::select! {
@@ -142,6 +157,11 @@ impl Talk {
         match self.identify(guard, speak).await {
             Ok(dialect) => {
                 guard.dials().set_dialect(dialect);
+                if dialect == Dialect::DeckTls
+                    && let Err(over) = self.secure(guard).await
+                {
+                    return over;
+                }
                 if self.is_late(guard, dialect, speak) {
                     return out_of_time(guard).await;
                 }
@@ -166,7 +186,7 @@ impl Talk {
             guard.dials().add_request();
             guard.dials().set_phase(Phase::Request);
             tell_request(guard, &request);
-            match self.answer(guard, codec, request).await {
+            match self.attend(guard, codec, request).await {
                 Ok(After::Next) => {}
                 Ok(After::Close) => return Over::Said(None),
                 Err(over) => return over,

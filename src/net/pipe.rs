@@ -133,14 +133,14 @@ impl Pipe {
         self.sealed.get().map(|sealed| sealed.known().pin)
     }
 
+    /// Whose key is at the other end and what marks the session, inside TLS.
+    pub fn known(&self) -> Option<&Known> {
+        self.sealed.get().map(|sealed| sealed.known())
+    }
+
     /// What binds a proof to this very session (RFC 8446, section 7.5), inside TLS.
     pub fn exporter(&self) -> Option<[u8; 32]> {
         self.sealed.get().map(|sealed| sealed.known().exporter)
-    }
-
-    /// The peer's public key (`SubjectPublicKeyInfo`, DER), inside TLS.
-    pub fn peer_key(&self) -> Option<&[u8]> {
-        self.sealed.get().map(|sealed| &*sealed.known().key)
     }
 }
 

@@ -38,7 +38,7 @@ impl Talk {
             Request::Hello { .. } => {
                 let welcome = Welcome {
                     name: self.context.name.clone(),
-                    rights: self.context.rights,
+                    rights: self.rights(),
                 };
                 match self.say(guard, codec, &Reply::Welcome(welcome)).await? {
                     After::Next => Ok(After::Next),

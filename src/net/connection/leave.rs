@@ -55,7 +55,7 @@ impl Talk {
                 guard.hub().tell(What::Refused(Fact {
                     bytes: Some(head),
                     cause,
-                    detail: DisplayName::from(words),
+                    detail: DisplayName::from(&*words),
                     ..guard.fact()
                 }));
                 self.linger(guard).await;
@@ -72,6 +72,15 @@ impl Talk {
                 }));
                 self.linger(guard).await;
                 guard.end(End::Malformed, malformed.cause);
+            }
+            Over::Failed(cause @ ("cut" | "tls"), detail) => {
+                guard.hub().tell(What::Malformed(Fact {
+                    bytes: Some(head),
+                    cause,
+                    detail: DisplayName::new(detail.as_bytes()),
+                    ..guard.fact()
+                }));
+                guard.end(End::Malformed, cause);
             }
             Over::Failed(cause, detail) => {
                 let end = match cause {
@@ -229,7 +238,12 @@ pub(super) fn finish(xfer: XferGuard, heard: Heard) {
 }
 
 pub(super) fn lost(error: &io::Error) -> Over {
-    Over::Failed("peer_closed", format!("the connection broke: {error}"))
+    match error.kind() {
+        // Only inside TLS: in the open a FIN is a close like any other.
+        io::ErrorKind::UnexpectedEof => Over::Failed("cut", error.to_string()),
+        io::ErrorKind::InvalidData => Over::Failed("tls", format!("TLS broke: {error}")),
+        _ => Over::Failed("peer_closed", format!("the connection broke: {error}")),
+    }
 }
 
 pub(super) fn broken(why: Broken) -> Over {

@@ -133,8 +133,8 @@ impl Talk {
             detail,
         };
         let (allowed, flag) = match right {
-            Right::Upload => (self.context.rights.upload, "--allow-upload"),
-            Right::Rename => (self.context.rights.rename, "--allow-rename"),
+            Right::Upload => (self.rights().upload, "--allow-upload"),
+            Right::Rename => (self.rights().rename, "--allow-rename"),
         };
         let landing = match &self.context.landing {
             Some(landing) if allowed => Arc::clone(landing),
