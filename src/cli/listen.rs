@@ -44,10 +44,10 @@ impl ServeArgs {
 /// What a listener means where it stands: where others come in, `auto` is deck inside TLS.
 fn admit_listener(listen: Listen, ports: Ports) -> Result<Listen, Fault> {
     let Listen { speak, addr } = listen;
+    let home = addr.ip().to_canonical().is_loopback();
     let speak = match speak {
-        speak if addr.ip().to_canonical().is_loopback() => speak,
-        Speak::Auto => Speak::Only(Dialect::DeckTls),
-        Speak::Only(Dialect::Deck) => {
+        Speak::Auto if !home => Speak::Only(Dialect::DeckTls),
+        Speak::Only(Dialect::Deck) if !home => {
             return Err(Fault::usage(format!(
                 "deck@{addr} would be open to others: off loopback deck is spoken inside TLS only. \
                  Use --listen deck+tls@{addr}, a loopback address (127.0.0.1:{}), or name a \
@@ -55,7 +55,7 @@ fn admit_listener(listen: Listen, ports: Ports) -> Result<Listen, Fault> {
                 addr.port(),
             )));
         }
-        named @ Speak::Only(_) => named,
+        Speak::Auto | Speak::Only(_) => speak,
     };
     if speak == Speak::Only(Dialect::Classic) && addr.port() != 0 {
         admit_classic_port(addr.port(), ports)?;

@@ -20,6 +20,7 @@ use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::Broken;
 use crate::net::server::Limits;
 use crate::net::unsent::unsent;
+use crate::net::wire::codec::Malformed;
 
 impl Talk {
     /// Says what is to be said of an ordinary end, lingers, and fixes it.
@@ -63,23 +64,12 @@ impl Talk {
             }
             Over::PeerClosed => guard.end(End::PeerClosed, ""),
             Over::Malformed(malformed) => {
-                guard.hub().tell(What::Malformed(Fact {
-                    bytes: Some(head),
-                    size: self.wants.map(|wants| wants as u64),
-                    cause: malformed.cause,
-                    detail: DisplayName::new(malformed.detail.as_bytes()),
-                    ..guard.fact()
-                }));
+                self.tell_malformed(guard, head, &malformed);
                 self.linger(guard).await;
                 guard.end(End::Malformed, malformed.cause);
             }
             Over::Failed(cause @ ("cut" | "tls"), detail) => {
-                guard.hub().tell(What::Malformed(Fact {
-                    bytes: Some(head),
-                    cause,
-                    detail: DisplayName::new(detail.as_bytes()),
-                    ..guard.fact()
-                }));
+                self.tell_malformed(guard, head, &Malformed::new(cause, detail));
                 guard.end(End::Malformed, cause);
             }
             Over::Failed(cause, detail) => {
@@ -90,6 +80,16 @@ impl Talk {
                 guard.end(end, &detail);
             }
         }
+    }
+
+    fn tell_malformed(&self, guard: &ConnGuard, head: u64, malformed: &Malformed) {
+        guard.hub().tell(What::Malformed(Fact {
+            bytes: Some(head),
+            size: self.wants.map(|wants| wants as u64),
+            cause: malformed.cause,
+            detail: DisplayName::new(malformed.detail.as_bytes()),
+            ..guard.fact()
+        }));
     }
 
     /// Ends as sentenced: by the clock, the operator, a newcomer or the shutdown.
