@@ -66,6 +66,7 @@ impl Bench {
             limits,
             way,
             name: "bench".into(),
+            porter: None,
             notes: Vec::new(),
         }));
         Self {
