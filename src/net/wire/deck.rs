@@ -1,7 +1,9 @@
 //! deck/1: ferrydeck's own protocol, on the same magic as classic.
 //!
-//! deck/1 may change until the issue "deck, whole" closes. Integers outside a
-//! body are big-endian. Everything said is a frame:
+//! This page is all of it. Fixed for good are the head of a frame, the meaning of
+//! every key and code below, and where files are cut; a later deck/1 may add keys,
+//! frames and codes. Integers outside a body are big-endian. Everything said is a
+//! frame:
 //!
 //! ```text
 //! frame    u16 magic = 0x497E
@@ -16,40 +18,72 @@
 //! not known is skipped, whatever its value, so that a later deck/1 may add
 //! keys. Every length is definite: indefinite arrays, maps and strings are
 //! malformed. Skipped values nest 8 deep at the most. Nothing may stand behind
-//! the map. A `page` has a body of 262,144 bytes at the most, every other frame
-//! 16,384; more is refused from the length alone.
+//! the map. A `page`, a `values`, a `here` and an `again` have a body of 262,144
+//! bytes at the most, every other frame 16,384; more is refused from the length
+//! alone.
 //!
 //! ```cddl
 //! hello     = { 0: [1*16 uint], ? 1: label }       ; versions spoken; the client's name
 //! welcome   = { 0: uint, ? 1: label,               ; the version chosen; the server's name
-//!               2: uint,                           ; rights: 1 read, 2 upload, 4 rename, 8 delete
-//!               ? 3: { 0: uint, 1: uint } }        ; limits: bytes of a request body, of a block
+//!               2: uint,                           ; 1 read, 2 upload, 4 rename, 8 delete, 16 operate
+//!               ? 3: { 0: uint, 1: uint,           ; limits: bytes of a request body, of a run
+//!                      ? 2: 4194304 } }            ; bytes of a block
 //! list      = { 0: path }
 //! page      = { 0: [*1000 entry], ? 1: uint,       ; how many names are not listed, default 0
 //!               ? 2: bool }                        ; whether another page follows, default false
 //! stat      = { 0: path }
 //! entry     = { 0: name, 1: kind, 2: uint, 3: int, ; name, kind, bytes, seconds since 1970 UTC
 //!               ? 4: version }
-//! get       = { 0: path, 1: uint, ? 2: version }   ; from which byte on; of which content
+//! get       = { 0: path, 1: uint, ? 2: version,    ; from which byte on; of which content
+//!               ? 3: uint, ? 4: check }            ; up to which byte; with 3 or 4 it asks for a stretch
 //! content   = { 0: uint, 1: uint, ? 2: int,        ; size of the whole file, first byte, time
-//!               ? 3: version }
+//!               ? 3: version, ? 4: uint }          ; of a stretch: the byte behind its last
 //! block     = { 0: uint, 1: 1..16777216,           ; offset in the file, raw bytes that follow
 //!               ? 2: version }                     ; the one of content
-//! block-end = { ? 0: hash, ? 1: code }             ; its chaining value, or why it is spoilt
+//! block-end = { ? 0: hash, ? 1: code }             ; its value, or why it is spoilt
 //! end       = { ? 0: hash, ? 1: code }             ; the root, or why the content is spoilt
 //! ping      = { 0: uint }
 //! pong      = { 0: uint }                          ; the one of ping
 //! refused   = { 0: code }
+//! tree      = { 0: path, ? 1: version, 2: 0 / 1 }  ; of which content; the root alone, or all values
+//! values    = { 0: uint, 1: [*4096 hash],          ; the first one's block; in the order of the blocks
+//!               ? 2: hash, 3: uint, ? 4: version,  ; the root; size of the whole file
+//!               ? 5: bool }                        ; whether another part follows, default false
+//! put       = { 0: path, 1: uint, 2: version,      ; size; marks the content on the sender's side
+//!               ? 3: int, ? 4: 0..2,               ; time; a taken name: refuse, rename, replace
+//!               ? 5: 0 / 1, ? 6: 0 / 1 }           ; check; pace: asked, eager. Defaults are 0
+//! here      = { 0: spans }                         ; what an earlier try has brought
+//! again     = { 0: spans }                         ; what did not agree
+//! stored    = { 0: name, ? 1: hash }               ; the name it got; the root of what stands there
+//! wait      = { 0: uint, 1: uint }                 ; bytes done, of so many
+//! mkdir     = { 0: path }
+//! done      = { }
+//! rename    = { 0: path, 1: path }                 ; from, to
+//! delete    = { 0: path }
+//! prove     = { 0: hash, ? 1: label }              ; the proof; the client's name
 //!
 //! label     = text .size (0..255)
 //! path      = text .size (0..4096)                 ; components between "/", "" is the root
 //! name      = text .size (0..255)
 //! version   = bytes .size (0..64)                  ; opaque; changes whenever the content may have
 //! kind      = 0 / 1                                ; file / folder
-//! hash      = bytes .size 32                       ; not sent yet, not read yet
-//! code      = 1..17      ; not found, changed, bad offset, too large, unsupported, failed, leaving,
-//!                        ; not allowed, bad name, no room
+//! hash      = bytes .size 32
+//! check     = 0..2                                 ; no values, values, values of a tree made anew
+//! spans     = [*16384 uint]                        ; first block, count, first block, count, ...
+//! code      = 1..17
 //! ```
+//!
+//! | code | | code | |
+//! |---|---|---|---|
+//! | 1 | not there, not allowed, a folder, outside the root | 10 | no room |
+//! | 2 | the content has changed | 11 | this key is not known here: prove the code |
+//! | 3 | the offset is wrong | 12 | the code is wrong |
+//! | 4 | too large | 13 | too many wrong codes; a close follows |
+//! | 5 | not done here | 14 | the name is taken |
+//! | 6 | the disk failed | 15 | the folder is not empty |
+//! | 7 | the server is leaving | 16 | somebody else is writing it |
+//! | 8 | a right is missing | 17 | what came does not agree with its values |
+//! | 9 | the name must not be written here | | |
 //!
 //! # Who says what
 //!
@@ -63,18 +97,33 @@
 //! | 15 | entry | server | |
 //! | 16 | get | client | content, payload, end |
 //! | 17 | content | server | |
-//! | 18 | block | server, `len` raw bytes behind it | |
-//! | 19 | block-end | server | |
-//! | 1A | end | server | |
+//! | 18 | block | who sends, `len` raw bytes behind it | |
+//! | 19 | block-end | who sends | |
+//! | 1A | end | who sends | |
 //! | 1B | ping | client | pong |
 //! | 1C | pong | server | |
-//! | 1D | refused | server, in place of any answer or page | |
+//! | 1D | refused | server, in place of any answer, page or values | |
+//! | 1E | tree | client | values, as often as it takes |
+//! | 1F | values | server | |
+//! | 20 | put | client | here, then again or stored |
+//! | 21 | here | server | payload, end |
+//! | 22 | again | server | payload, end |
+//! | 23 | stored | server | |
+//! | 24 | wait | server, before any answer, page or values | |
+//! | 25 | mkdir | client | done |
+//! | 26 | done | server | |
+//! | 27 | rename | client | done |
+//! | 28 | delete | client | done |
+//! | 29 | prove | client, before hello; server | prove |
 //!
 //! Requests may be sent before the answers to earlier ones; answers come in the
-//! order of the requests. The client's first frame is hello. If none of its
-//! versions is spoken here (deck/1 is 1), the answer is refused with code 5 and a
-//! close. One answer is given for what is not there, not allowed, a folder or
-//! outside the root: code 1.
+//! order of the requests. The client's first frame is hello, or inside TLS prove.
+//! If none of its versions is spoken here (deck/1 is 1), the answer is refused with
+//! code 5 and a close; after any other no, hello may come again. One answer is given
+//! for what is not there, not allowed, a folder or outside the root: code 1.
+//!
+//! **Wait** is said while an answer takes its time, and is none: first it never
+//! counts more done than there is, and it never stands within a payload.
 //!
 //! **Payload.** Behind content come blocks without gap or overlap from
 //! `content.1` up to the size: a block frame, its raw bytes, a block-end; then
@@ -83,7 +132,51 @@
 //! If the request named a version, content has that one or the answer is
 //! refused with code 2.
 //!
-//! **Names** in an entry are 1 to 255 bytes without `/` and without U+0000 to
+//! **Blocks and values.** A file is cut every 4,194,304 bytes; the last block is
+//! shorter, an empty file has none. A block's value is the BLAKE3 chaining value of
+//! its bytes where they stand, or the root where the file has one block alone;
+//! values merge pairwise to the root as in BLAKE3, and the root is what `b3sum`
+//! prints.
+//!
+//! **A stretch** is a get with key 3 or 4. It begins at a block's first byte or at
+//! the file's end and ends likewise (`get.3` may lie beyond the end, and without it
+//! is the end); else code 3. Content says in key 4 where it ends, and every block
+//! frame is exactly one block, without a version. With check 1 and 2 each block-end
+//! has the block's value, with 2 the server first drops what it has kept of them;
+//! the end has the root if the server knows it by then.
+//!
+//! **A tree** comes in parts that follow each other from block 0 on, of one size and
+//! version. Parts before the last have a value at least and no root; the last has
+//! the root and ends with the last block. If the root alone was asked there is one
+//! part, without values.
+//!
+//! **Put.** The server answers an asked put with what is here already of the same
+//! `put.2` from an earlier try, and with that wants the rest: the client sends it in
+//! any order of blocks, each one exactly, with its value if there is a check, and the
+//! end; a version in a block says nothing. What does not agree is asked for again,
+//! and only that; then stored is the answer, once the file is durable, with its root
+//! if there was a check. Between an asked put and stored nothing else may be asked.
+//! Behind an eager put the whole payload follows at once, and other requests behind
+//! that; here is not said, and again neither: code 17 is. Spans ascend without
+//! overlap, none is empty. A put may be refused at any time. If its payload was
+//! wanted by then, it goes on to an end, perhaps one with a code, and is forgotten.
+//! An end with a code, where nothing was refused, is answered with refused.
+//!
+//! **Pairing** is needed where the server does not know the client's key. Both show
+//! self-signed certificates in TLS 1.3, ALPN `deck/1`. The client, before hello or
+//! after code 11, proves that its person knows the server's code:
+//!
+//! ```text
+//! proof  = HMAC-SHA-256(HKDF-SHA-256(code), side | exporter | server SPKI | client SPKI)
+//! ```
+//!
+//! where side is `client`, the exporter is 32 bytes of the TLS session with the label
+//! `EXPORTER-ferrydeck-deck-1`, and the keys are DER. The server answers the same with
+//! `server`, and each pins the other's key; or code 12, and prove may come again; or
+//! code 13 and a close. The code is 16 characters of Crockford's base32, in upper case,
+//! without hyphens. Outside TLS a prove is malformed.
+//!
+//! **Names** in an entry or stored are 1 to 255 bytes without `/` and without U+0000 to
 //! U+001F and U+007F, and not `.` or `..`; only the entry of the root has the
 //! empty name. A server counts what has no such name as not listed.
 //!
@@ -91,8 +184,8 @@
 //!
 //! ```text
 //! hello, version 1, "me"       49 7E 10 00 00 00 08  A2 00 81 01 01 62 6D 65
-//! welcome, "srv", may read     49 7E 11 00 00 00 16  A4 00 01 01 63 73 72 76 02 01
-//!                              03 A2 00 19 40 00 01 1A 01 00 00 00
+//! welcome, "srv", may read     49 7E 11 00 00 00 1C  A4 00 01 01 63 73 72 76 02 01
+//!                              03 A3 00 19 40 00 01 1A 01 00 00 00 02 1A 00 40 00 00
 //! list of the root             49 7E 12 00 00 00 03  A1 00 60
 //! page: a.txt, 3 bytes, at 7   49 7E 13 00 00 00 11  A1 00 81
 //!                              A4 00 65 61 2E 74 78 74 01 00 02 03 03 07
@@ -113,13 +206,19 @@
 //! refused, not found           49 7E 1D 00 00 00 03  A1 00 01
 //! ```
 
+mod asked;
+mod block;
 mod body;
 mod cbor;
 mod client;
 mod frame;
+mod intake;
 mod listing;
 mod payload;
 mod server;
+mod transfer;
+mod tree;
+mod upload;
 mod value;
 
 pub use client::Client;
@@ -136,8 +235,19 @@ pub const BODY_MAX: usize = 256 * 1024;
 /// The longest body of every frame but a page, in bytes.
 pub const SMALL_BODY_MAX: usize = 16 * 1024;
 
-/// The longest block, in bytes.
+/// The longest run of raw bytes a get is answered with, in bytes.
 pub const BLOCK_MAX: u64 = 16 * 1024 * 1024;
+
+/// Where files are cut into blocks that have values, in bytes; the last block of a
+/// file may be shorter, and an empty file has none.
+pub const BLOCK: u64 = 4 << 20;
+
+/// The most stretches of blocks one here or again carries. A longer here leaves some
+/// out, a longer again takes in what lies between the last ones.
+pub const SPANS_MAX: usize = 8192;
+
+/// The most values one frame carries. A longer part of a tree leaves as several.
+pub const VALUES_MAX: usize = 4096;
 
 /// The longest path of a request, in bytes.
 pub const PATH_MAX: usize = 4096;

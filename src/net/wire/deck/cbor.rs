@@ -182,6 +182,31 @@ impl<'o> Fields<'o> {
         self
     }
 
+    /// An array of byte strings.
+    pub(super) fn hashes(&mut self, key: u8, values: &[[u8; 32]]) -> &mut Self {
+        let mut encoder = self.key(key);
+        let _ = encoder.array(values.len() as u64);
+        for value in values {
+            let _ = encoder.bytes(value);
+        }
+        self
+    }
+
+    /// An array of integers that are not at hand as a slice.
+    pub(super) fn each(
+        &mut self,
+        key: u8,
+        count: usize,
+        values: impl Iterator<Item = u64>,
+    ) -> &mut Self {
+        let mut encoder = self.key(key);
+        let _ = encoder.array(count as u64);
+        for value in values.take(count) {
+            let _ = encoder.u64(value);
+        }
+        self
+    }
+
     pub(super) fn uints(&mut self, key: u8, values: &[u64]) -> &mut Self {
         let _ = self.key(key).encode(values);
         self

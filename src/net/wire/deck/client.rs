@@ -1,18 +1,20 @@
 //! deck's asking half: what was asked, and whether the answers are answers to it.
 //!
-//! Knows the requests that are open, in order, and where the content under way
-//! stands. The server is a stranger: an answer nobody asked for, a gap, a byte
-//! too many, another content than the one believed in are malformed. It must
-//! never know where the payload goes.
+//! Knows the requests that are open, in order, and whether a payload of ours is
+//! due. The server is a stranger: an answer nobody asked for is malformed, and
+//! what an answer must agree with is `asked.rs`'s and `transfer.rs`'s to say. It
+//! must never know where the payload goes.
 
 use std::collections::VecDeque;
 
 use super::Cover;
-use super::frame::{self, HEAD, Type};
-use super::{BLOCK_MAX, BODY_MAX, OPEN_MAX, PATH_MAX, body, listing, payload};
-use crate::entity::{Dialect, RemotePath};
+use super::asked::{Asked, Sent};
+use super::frame::{HEAD, Type};
+use super::transfer::Transfer;
+use super::{BODY_MAX, OPEN_MAX, PATH_MAX, body, payload, tree, upload};
+use crate::entity::{Dialect, RemotePath, Root};
 use crate::net::wire::codec::{
-    Answer, ClientCodec, Content, Malformed, Page, Payload, Refusal, Request, Version,
+    Answer, ClientCodec, Malformed, Pace, Page, Payload, Refusal, Request, Value, Values,
 };
 
 /// The asking half of deck, one a connection.
@@ -25,6 +27,7 @@ pub struct Client {
     open: VecDeque<Asked>,
     /// The content that is the answer to the oldest, once it has begun.
     transfer: Option<Transfer>,
+    outgoing: Outgoing,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,175 +37,14 @@ enum Greeted {
     Yes,
 }
 
-/// As much of a request as its answer is held against.
-#[derive(Clone, Debug)]
-enum Asked {
-    Hello,
-    List,
-    Stat {
-        path: RemotePath,
-    },
-    Get {
-        offset: u64,
-        version: Option<Version>,
-    },
-    Ping {
-        token: u64,
-    },
-}
-
-#[derive(Clone, Debug)]
-struct Transfer {
-    size: u64,
-    /// Where the next block must begin.
-    next: u64,
-    version: Option<Version>,
-    block: Block,
-}
-
-/// Whether a block's run was handed on and its end not yet heard.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Block {
-    Closed,
-    Open,
-}
-
-impl Asked {
-    const fn answers(&self) -> &'static [Type] {
-        match self {
-            Self::Hello => &[Type::Welcome, Type::Refused],
-            Self::List => &[Type::Page, Type::Refused],
-            Self::Stat { .. } => &[Type::Entry, Type::Refused],
-            Self::Get { .. } => &[Type::Content, Type::Refused],
-            Self::Ping { .. } => &[Type::Pong, Type::Refused],
-        }
-    }
-
-    /// Reads the frame as the answer to this.
-    fn hear(&self, frame: &frame::Frame<'_>) -> Result<Answer, Malformed> {
-        if frame.kind == Type::Refused {
-            let refusal = body::refused(frame.body)?;
-            return Ok(Answer::Refused { refusal });
-        }
-        match self {
-            Self::Hello => body::welcome(frame.body).map(Answer::Welcome),
-            Self::List => listing::page(frame.body).map(Answer::Page),
-            Self::Stat { path } => {
-                let (entry, version) = listing::entry(frame.body)?;
-                if !(path.is_root() && entry.name.is_empty()) {
-                    listing::check_name(&entry.name)?;
-                }
-                Ok(Answer::Stat { entry, version })
-            }
-            Self::Get { offset, version } => {
-                let content = payload::content(frame.body)?;
-                check_content(&content, *offset, version.as_ref())?;
-                Ok(Answer::Content(content))
-            }
-            Self::Ping { token: asked } => match body::token(frame.body)? {
-                token if token == *asked => Ok(Answer::Pong { token }),
-                token => Err(Malformed::new(
-                    "order",
-                    format!("pong {token} where {asked} was due"),
-                )),
-            },
-        }
-    }
-}
-
-fn check_content(
-    content: &Content,
-    offset: u64,
-    version: Option<&Version>,
-) -> Result<(), Malformed> {
-    if content.offset != offset {
-        return Err(Malformed::new(
-            "offset",
-            format!(
-                "content from byte {} where {offset} was asked",
-                content.offset
-            ),
-        ));
-    }
-    if content.offset > content.size {
-        return Err(Malformed::new(
-            "offset",
-            format!("content from byte {offset} of {}", content.size),
-        ));
-    }
-    if version.is_some() && content.version.as_ref() != version {
-        let detail = "another content than the one asked for";
-        return Err(Malformed::new("version", detail));
-    }
-    Ok(())
-}
-
-impl Transfer {
-    const fn new(content: &Content, version: Option<Version>) -> Self {
-        Self {
-            size: content.size,
-            next: content.offset,
-            version,
-            block: Block::Closed,
-        }
-    }
-
-    /// Reads what stands before the next run, or behind the last. A block-end
-    /// says nothing by itself, so it is taken together with the frame behind it.
-    fn hear(&self, input: &[u8]) -> Result<Option<(usize, Answer)>, Malformed> {
-        let (mut used, mut spoilt) = (0, None);
-        if self.block == Block::Open {
-            let Some(frame) = frame::take(input, &[Type::BlockEnd])? else {
-                return Ok(None);
-            };
-            used = frame.used;
-            spoilt = payload::end(frame.body)?;
-        }
-        let due: &[Type] = match spoilt {
-            None if self.next < self.size => &[Type::Block, Type::End],
-            _ => &[Type::End],
-        };
-        let rest = input.get(used..).unwrap_or_default();
-        let Some(frame) = frame::take(rest, due)? else {
-            return Ok(None);
-        };
-        let answer = match frame.kind {
-            Type::Block => self.run(frame.body)?,
-            _ => self.end(spoilt, payload::end(frame.body)?)?,
-        };
-        Ok(Some((used + frame.used, answer)))
-    }
-
-    fn run(&self, body: &[u8]) -> Result<Answer, Malformed> {
-        let (offset, len, version) = payload::block(body)?;
-        let fault = |detail: String| Err(Malformed::new("block", detail));
-        if offset != self.next {
-            return fault(format!("a block at {offset} where {} was due", self.next));
-        }
-        if !(1..=BLOCK_MAX).contains(&len) {
-            return fault(format!("a block of {len} bytes"));
-        }
-        if len > self.size - self.next {
-            return fault(format!("a block of {len} bytes passes the end"));
-        }
-        if version != self.version {
-            let detail = "a block of another content";
-            return Err(Malformed::new("version", detail));
-        }
-        Ok(Answer::Run { offset, len })
-    }
-
-    fn end(&self, block: Option<Refusal>, end: Option<Refusal>) -> Result<Answer, Malformed> {
-        match (block, end) {
-            (_, Some(refusal)) => Ok(Answer::Refused { refusal }),
-            (Some(_), None) => Err(Malformed::new("end", "a good end behind a spoilt block")),
-            (None, None) if self.next == self.size => Ok(Answer::End),
-            (None, None) => Err(Malformed::new(
-                "short",
-                format!("the end after {} of {} bytes", self.next, self.size),
-            )),
-        }
-    }
+/// Whether a payload of ours is due, before anything else may be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Outgoing {
+    #[default]
+    Nothing,
+    Between,
+    /// A block's head is written and its end not yet.
+    Within,
 }
 
 impl Client {
@@ -214,25 +56,70 @@ impl Client {
         }
     }
 
-    fn check_room(&self) -> Result<(), Malformed> {
-        if self.open.len() < OPEN_MAX {
-            return Ok(());
+    /// Whether anything may be asked now.
+    fn check_turn(&self, request: &Request) -> Result<(), Malformed> {
+        let order = |detail: &str| Err(Malformed::new("order", detail));
+        match (self.greeted, request) {
+            (Greeted::Yes, Request::Hello { .. }) => return order("hello comes once"),
+            (Greeted::Yes, Request::Prove { .. }) => return order("a proof comes before hello"),
+            (Greeted::NotYet, Request::Prove { .. }) if self.cover == Cover::Open => {
+                return order("a proof is for TLS");
+            }
+            (Greeted::NotYet, Request::Hello { .. } | Request::Prove { .. })
+            | (Greeted::Yes, _) => {}
+            (Greeted::NotYet, _) => return order("hello comes first"),
         }
-        let detail = format!("{OPEN_MAX} requests are open");
-        Err(Malformed::new("order", detail))
+        if self.outgoing != Outgoing::Nothing {
+            return order("the payload comes first");
+        }
+        // It may have to come again, and then the server reads nothing else.
+        if let Some(Asked::Store {
+            pace: Pace::Asked, ..
+        }) = self.open.back()
+        {
+            return order("the answer to put comes first");
+        }
+        if self.open.len() >= OPEN_MAX {
+            return order("too many requests are open");
+        }
+        Ok(())
     }
 
     /// Notes what an answer changes.
     fn note(&mut self, answer: &Answer) {
         match answer {
-            Answer::Page(Page { more: true, .. }) => {}
-            Answer::Content(content) => {
-                self.transfer = Some(Transfer::new(content, content.version.clone()));
+            Answer::Page(Page { more: true, .. }) | Answer::Wait { .. } => {}
+            Answer::Values(values @ Values { more: true, .. }) => {
+                if let Some(asked) = self.open.front_mut() {
+                    asked.saw(values);
+                }
+            }
+            Answer::Content(content) => self.transfer = Some(Transfer::runs(content)),
+            Answer::Stretch { content, until } => {
+                if let Some(Asked::Fetch { check, .. }) = self.open.front() {
+                    self.transfer = Some(Transfer::blocks(content, *until, *check));
+                }
             }
             Answer::Run { len, .. } => {
                 if let Some(transfer) = &mut self.transfer {
-                    transfer.next += len;
-                    transfer.block = Block::Open;
+                    transfer.ran(*len);
+                }
+            }
+            Answer::Sealed { .. } => {
+                if let Some(transfer) = &mut self.transfer {
+                    transfer.sealed();
+                }
+            }
+            Answer::Here { .. } | Answer::Again { .. } => {
+                self.outgoing = Outgoing::Between;
+                if let Some(asked) = self.open.front_mut() {
+                    asked.sent(Sent::Some);
+                }
+            }
+            Answer::Refused { .. } => {
+                self.transfer = None;
+                if let Some(Asked::Hello) = self.open.pop_front() {
+                    self.greeted = Greeted::NotYet;
                 }
             }
             Answer::Welcome(_)
@@ -244,26 +131,24 @@ impl Client {
             | Answer::Help { .. }
             | Answer::End
             | Answer::Pong { .. }
-            | Answer::Stretch { .. }
-            | Answer::Sealed { .. }
             | Answer::Proof(_)
             | Answer::Values(_)
-            | Answer::Here { .. }
-            | Answer::Again { .. }
             | Answer::Stored(_)
             | Answer::Done
-            | Answer::Wait { .. }
-            | Answer::Closed { .. }
-            | Answer::Refused { .. } => {
+            | Answer::Closed { .. } => {
                 self.transfer = None;
                 self.open.pop_front();
             }
         }
     }
 
-    /// What must be asked, and what its answer is held against.
+    /// Writes what is asked; what its answer is held against.
     fn put(request: &Request, out: &mut Vec<u8>) -> Result<Asked, Malformed> {
         match request {
+            Request::Prove { proof, name } => {
+                body::put_prove(proof, Some(name), out);
+                Ok(Asked::Prove)
+            }
             Request::Hello { name } => {
                 body::put_hello(name, out);
                 Ok(Asked::Hello)
@@ -277,6 +162,37 @@ impl Client {
                 let path = path.clone();
                 Ok(Asked::Stat { path })
             }
+            Request::MakeFolder { path } => {
+                body::put_path(Type::Mkdir, text(path)?, out);
+                Ok(Asked::Change)
+            }
+            Request::Delete { path } => {
+                body::put_path(Type::Delete, text(path)?, out);
+                Ok(Asked::Change)
+            }
+            Request::Rename { from, to } => {
+                body::put_rename(text(from)?, text(to)?, out);
+                Ok(Asked::Rename)
+            }
+            Request::Ping { token } => {
+                body::put_token(Type::Ping, *token, out);
+                Ok(Asked::Ping { token: *token })
+            }
+            Request::Get { .. }
+            | Request::Fetch { .. }
+            | Request::Tree { .. }
+            | Request::Store { .. } => Self::put_file(request, out),
+            Request::Put { .. }
+            | Request::Help
+            | Request::Bye
+            | Request::Aside
+            | Request::Other => Err(unsupported(request)),
+        }
+    }
+
+    /// As `put`, of what is about a file's content.
+    fn put_file(request: &Request, out: &mut Vec<u8>) -> Result<Asked, Malformed> {
+        match request {
             Request::Get {
                 path,
                 offset,
@@ -288,27 +204,63 @@ impl Client {
                     version: version.clone(),
                 })
             }
-            Request::Ping { token } => {
-                body::put_token(Type::Ping, *token, out);
-                Ok(Asked::Ping { token: *token })
+            Request::Fetch {
+                path,
+                offset,
+                until,
+                version,
+                check,
+            } => {
+                let path = text(path)?;
+                body::check_stretch(*offset, *until)?;
+                body::put_fetch(path, (*offset, *until), version.as_ref(), *check, out);
+                Ok(Asked::Fetch {
+                    offset: *offset,
+                    until: *until,
+                    version: version.clone(),
+                    check: *check,
+                })
             }
-            Request::Prove { .. }
-            | Request::Fetch { .. }
-            | Request::Tree { .. }
-            | Request::Store { .. }
-            | Request::MakeFolder { .. }
-            | Request::Delete { .. }
-            | Request::Put { .. }
-            | Request::Rename { .. }
-            | Request::Help
-            | Request::Bye
-            | Request::Aside
-            | Request::Other => Err(Malformed::new(
-                "unsupported",
-                format!("deck has no {}", request.label()),
-            )),
+            Request::Tree {
+                path,
+                version,
+                detail,
+            } => {
+                tree::put_tree(text(path)?, version.as_ref(), *detail, out);
+                Ok(Asked::Tree {
+                    version: version.clone(),
+                    detail: *detail,
+                    seen: None,
+                })
+            }
+            Request::Store { path, size, terms } => {
+                upload::put_put(text(path)?, *size, terms, out);
+                Ok(Asked::Store {
+                    size: *size,
+                    check: terms.check,
+                    pace: terms.pace,
+                    payload: match terms.pace {
+                        Pace::Asked => Sent::Nothing,
+                        Pace::Eager => Sent::Some,
+                    },
+                })
+            }
+            _ => Err(unsupported(request)),
         }
     }
+
+    /// Writes the end of a block whose end nobody has said.
+    fn close_block(&mut self, ending: payload::Ending, out: &mut Vec<u8>) {
+        if self.outgoing == Outgoing::Within {
+            payload::put_end(Type::BlockEnd, ending, out);
+            self.outgoing = Outgoing::Between;
+        }
+    }
+}
+
+fn unsupported(request: &Request) -> Malformed {
+    let detail = format!("deck has no {}", request.label());
+    Malformed::new("unsupported", detail)
 }
 
 /// A path as deck carries it.
@@ -340,15 +292,15 @@ impl ClientCodec for Client {
     }
 
     fn ask(&mut self, request: &Request, out: &mut Vec<u8>) -> Result<(), Malformed> {
-        let greeting = matches!(request, Request::Hello { .. });
-        match (self.greeted, greeting) {
-            (Greeted::NotYet, false) => return Err(Malformed::new("order", "hello comes first")),
-            (Greeted::Yes, true) => return Err(Malformed::new("order", "hello comes once")),
-            (Greeted::NotYet, true) => self.greeted = Greeted::Yes,
-            (Greeted::Yes, false) => {}
-        }
-        self.check_room()?;
+        self.check_turn(request)?;
         let asked = Self::put(request, out)?;
+        match &asked {
+            Asked::Hello => self.greeted = Greeted::Yes,
+            Asked::Store {
+                pace: Pace::Eager, ..
+            } => self.outgoing = Outgoing::Between,
+            _ => {}
+        }
         self.open.push_back(asked);
         Ok(())
     }
@@ -362,10 +314,7 @@ impl ClientCodec for Client {
         };
         let heard = match &self.transfer {
             Some(transfer) => transfer.hear(input)?,
-            None => match frame::take(input, asked.answers())? {
-                Some(frame) => Some((frame.used, asked.hear(&frame)?)),
-                None => None,
-            },
+            None => asked.hear(input)?,
         };
         if let Some((_, answer)) = &heard {
             self.note(answer);
@@ -373,12 +322,41 @@ impl ClientCodec for Client {
         Ok(heard)
     }
 
+    fn block(&mut self, offset: u64, len: u64, out: &mut Vec<u8>) {
+        payload::put_block(offset, len, None, out);
+        self.outgoing = Outgoing::Within;
+    }
+
+    fn seal(&mut self, value: Option<Value>, out: &mut Vec<u8>) {
+        self.close_block(Ok(value), out);
+    }
+
+    /// Must be said even where the put is refused by then: the server reads its
+    /// payload to the end.
+    fn close(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
+        self.close_block(root.map(|_| None), out);
+        payload::put_end(Type::End, root.map(|root| root.map(|root| root.0)), out);
+        self.outgoing = Outgoing::Nothing;
+        let is_under_way = |asked: &&mut Asked| {
+            matches!(
+                asked,
+                Asked::Store {
+                    payload: Sent::Some,
+                    ..
+                }
+            )
+        };
+        if let Some(asked) = self.open.iter_mut().rev().find(is_under_way) {
+            asked.sent(Sent::All);
+        }
+    }
+
     fn eof(&mut self, input: &[u8]) -> Result<Answer, Malformed> {
         let detail = match (&self.transfer, self.open.len()) {
             (Some(transfer), _) => {
                 format!(
                     "closed after {} of {} bytes, before the end",
-                    transfer.next, transfer.size
+                    transfer.next, transfer.until
                 )
             }
             (None, 0) => return Err(Malformed::new("closed", "the server has closed")),

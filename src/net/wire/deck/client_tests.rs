@@ -3,6 +3,8 @@
 use super::super::tests::{broken, harmful, harmless, raw};
 use super::*;
 use crate::entity::{Entry, Kind};
+use crate::net::wire::codec::Version;
+use crate::net::wire::deck::listing;
 
 type Heard = Result<Option<(usize, Answer)>, &'static str>;
 

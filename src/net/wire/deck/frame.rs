@@ -30,11 +30,23 @@ pub(super) enum Type {
     Ping,
     Pong,
     Refused,
+    Tree,
+    Values,
+    Put,
+    Here,
+    Again,
+    Stored,
+    Wait,
+    Mkdir,
+    Done,
+    Rename,
+    Delete,
+    Prove,
 }
 
 impl Type {
-    /// Type, word, longest body.
-    const TABLE: [(Self, &'static str, usize); 14] = [
+    /// Type, word, longest body; in the order of their bytes.
+    const TABLE: [(Self, &'static str, usize); 26] = [
         (Self::Hello, "hello", SMALL_BODY_MAX),
         (Self::Welcome, "welcome", SMALL_BODY_MAX),
         (Self::List, "list", SMALL_BODY_MAX),
@@ -49,6 +61,18 @@ impl Type {
         (Self::Ping, "ping", SMALL_BODY_MAX),
         (Self::Pong, "pong", SMALL_BODY_MAX),
         (Self::Refused, "refused", SMALL_BODY_MAX),
+        (Self::Tree, "tree", SMALL_BODY_MAX),
+        (Self::Values, "values", BODY_MAX),
+        (Self::Put, "put", SMALL_BODY_MAX),
+        (Self::Here, "here", BODY_MAX),
+        (Self::Again, "again", BODY_MAX),
+        (Self::Stored, "stored", SMALL_BODY_MAX),
+        (Self::Wait, "wait", SMALL_BODY_MAX),
+        (Self::Mkdir, "mkdir", SMALL_BODY_MAX),
+        (Self::Done, "done", SMALL_BODY_MAX),
+        (Self::Rename, "rename", SMALL_BODY_MAX),
+        (Self::Delete, "delete", SMALL_BODY_MAX),
+        (Self::Prove, "prove", SMALL_BODY_MAX),
     ];
 
     const fn byte(self) -> u8 {
@@ -56,9 +80,8 @@ impl Type {
     }
 
     fn row(byte: u8) -> Option<(Self, &'static str, usize)> {
-        Self::TABLE
-            .into_iter()
-            .find(|(known, ..)| known.byte() == byte)
+        let place = byte.checked_sub(Self::Hello.byte())?;
+        Self::TABLE.get(usize::from(place)).copied()
     }
 
     pub(super) fn label(self) -> &'static str {

@@ -1,15 +1,18 @@
 //! deck's serving half: which request is due, and how an answer is framed.
 //!
-//! Knows the order of a connection: hello first and once, then requests. The
-//! bodies are `body.rs`'s and its neighbours'. It must never know a folder or a
-//! socket: what to answer is the connection's to say.
+//! Knows the order of a connection: a proof where there is TLS, hello, then
+//! requests, and behind a put its payload (`intake.rs`). The bodies are
+//! `body.rs`'s and its neighbours'. It must never know a folder or a socket: what
+//! to answer is the connection's to say.
 
 use super::Cover;
+use super::block::reach;
 use super::frame::{self, HEAD, Type};
-use super::{BLOCK_MAX, SMALL_BODY_MAX, body, listable, listing, payload};
-use crate::entity::Dialect;
+use super::intake::Intake;
+use super::{BLOCK_MAX, SMALL_BODY_MAX, body, listable, listing, payload, tree, upload};
+use crate::entity::{Dialect, Root};
 use crate::net::wire::codec::{
-    After, Malformed, Payload, Refusal, Reply, Request, ServerCodec, Version,
+    After, Malformed, Payload, Piece, Refusal, Reply, Request, ServerCodec, Value, Version,
 };
 use body::Common;
 
@@ -19,18 +22,31 @@ pub struct Server {
     /// Inside TLS or in the open: the bytes are the same.
     cover: Cover,
     greeting: Greeting,
-    /// The mark of the content under way; every block names it.
+    /// The mark of the content under way; every block of a get names it.
     version: Option<Version>,
+    cut: Cut,
     block: Block,
+    /// The upload that is not answered yet.
+    intake: Option<Intake>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Greeting {
     #[default]
     Awaited,
+    /// Hello was heard and not answered.
     Heard,
+    Answered,
     /// No version in common: only a refusal can be said.
     Foreign,
+}
+
+/// How the content under way is cut: anyhow, or in the file's own blocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Cut {
+    #[default]
+    Runs,
+    Blocks,
 }
 
 /// Whether a block's run was announced and its end not yet.
@@ -50,19 +66,86 @@ impl Server {
         }
     }
 
-    const fn due(&self) -> &'static [Type] {
-        match self.greeting {
-            Greeting::Awaited => &[Type::Hello],
-            Greeting::Heard => &[Type::List, Type::Stat, Type::Get, Type::Ping],
-            Greeting::Foreign => &[],
+    fn due(&self) -> &'static [Type] {
+        if let Some(intake) = self.intake.as_ref().filter(|intake| intake.is_due()) {
+            return intake.due();
+        }
+        match (self.greeting, self.cover) {
+            (Greeting::Awaited, Cover::Open) => &[Type::Hello],
+            (Greeting::Awaited, Cover::Tls) => &[Type::Hello, Type::Prove],
+            (Greeting::Heard | Greeting::Answered, _) => &[
+                Type::List,
+                Type::Stat,
+                Type::Get,
+                Type::Tree,
+                Type::Put,
+                Type::Mkdir,
+                Type::Rename,
+                Type::Delete,
+                Type::Ping,
+            ],
+            (Greeting::Foreign, _) => &[],
         }
     }
 
-    fn close_block(&mut self, spoilt: Option<Refusal>, out: &mut Vec<u8>) {
+    fn read(&mut self, kind: Type, body: &[u8]) -> Result<Request, Malformed> {
+        match kind {
+            Type::Prove => body::prove(body).map(|(proof, name)| Request::Prove { proof, name }),
+            Type::Hello => {
+                let (common, name) = body::hello(body)?;
+                self.greeting = match common {
+                    Common::Deck1 => Greeting::Heard,
+                    Common::Nothing => Greeting::Foreign,
+                };
+                Ok(Request::Hello { name })
+            }
+            Type::List => body::only_path(body).map(|path| Request::List { path }),
+            Type::Stat => body::only_path(body).map(|path| Request::Stat { path }),
+            Type::Mkdir => body::only_path(body).map(|path| Request::MakeFolder { path }),
+            Type::Delete => body::only_path(body).map(|path| Request::Delete { path }),
+            Type::Rename => body::rename(body).map(|(from, to)| Request::Rename { from, to }),
+            Type::Get => body::get(body),
+            Type::Tree => tree::tree(body).map(|(path, version, detail)| Request::Tree {
+                path,
+                version,
+                detail,
+            }),
+            Type::Put => {
+                let (path, size, terms) = upload::put(body)?;
+                self.intake = Some(Intake::new(size, &terms));
+                let terms = Box::new(terms);
+                Ok(Request::Store { path, size, terms })
+            }
+            Type::Ping => body::token(body).map(|token| Request::Ping { token }),
+            _ => Err(Malformed::new("order", "an answer from a client")),
+        }
+    }
+
+    /// Writes a no, and what it changes.
+    fn refuse(&mut self, refusal: Refusal, out: &mut Vec<u8>) -> After {
+        body::put_refused(refusal, out);
+        if self.greeting == Greeting::Heard {
+            // Hello may come again, behind a proof perhaps.
+            self.greeting = Greeting::Awaited;
+        }
+        self.intake = self.intake.and_then(Intake::refused);
+        match refusal {
+            Refusal::Banned => After::Close,
+            _ => After::Next,
+        }
+    }
+
+    fn close_block(&mut self, ending: payload::Ending, out: &mut Vec<u8>) {
         if self.block == Block::Open {
-            payload::put_end(Type::BlockEnd, spoilt, out);
+            payload::put_end(Type::BlockEnd, ending, out);
             self.block = Block::Closed;
         }
+    }
+
+    fn end(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
+        self.close_block(root.map(|_| None), out);
+        payload::put_end(Type::End, root.map(|root| root.map(|root| root.0)), out);
+        self.version = None;
     }
 }
 
@@ -78,45 +161,13 @@ impl ServerCodec for Server {
     }
 
     fn decode(&mut self, input: &[u8]) -> Result<Option<(usize, Request)>, Malformed> {
+        if self.intake.is_some_and(|intake| intake.is_due()) {
+            return Err(Malformed::new("order", "the payload comes first"));
+        }
         let Some(frame) = frame::take(input, self.due())? else {
             return Ok(None);
         };
-        let request = match frame.kind {
-            Type::Hello => {
-                let (common, name) = body::hello(frame.body)?;
-                self.greeting = match common {
-                    Common::Deck1 => Greeting::Heard,
-                    Common::Nothing => Greeting::Foreign,
-                };
-                Request::Hello { name }
-            }
-            Type::List => Request::List {
-                path: body::only_path(frame.body)?,
-            },
-            Type::Stat => Request::Stat {
-                path: body::only_path(frame.body)?,
-            },
-            Type::Get => {
-                let (path, offset, version) = body::get(frame.body)?;
-                Request::Get {
-                    path,
-                    offset,
-                    version,
-                }
-            }
-            Type::Ping => Request::Ping {
-                token: body::token(frame.body)?,
-            },
-            Type::Welcome
-            | Type::Page
-            | Type::Entry
-            | Type::Content
-            | Type::Block
-            | Type::BlockEnd
-            | Type::End
-            | Type::Pong
-            | Type::Refused => return Err(Malformed::new("order", "an answer from a client")),
-        };
+        let request = self.read(frame.kind, frame.body)?;
         Ok(Some((frame.used, request)))
     }
 
@@ -128,11 +179,16 @@ impl ServerCodec for Server {
     }
 
     fn eof(&self, input: &[u8]) -> Result<(), Malformed> {
+        let payload = self.intake.is_some_and(|intake| intake.is_due());
+        if input.is_empty() && payload {
+            let detail = "closed within the payload, before its end";
+            return Err(Malformed::new("short", detail));
+        }
         if input.is_empty() {
             return Ok(());
         }
         let want = frame::measure(input, self.due())?.map_or(HEAD, |(_, len)| len);
-        if input.len() >= want {
+        if input.len() >= want && !payload {
             return Ok(());
         }
         Err(Malformed::new(
@@ -147,7 +203,11 @@ impl ServerCodec for Server {
             return After::Close;
         }
         match reply {
-            Reply::Welcome(welcome) => body::put_welcome(welcome, out),
+            Reply::Proof(proof) => body::put_prove(proof, None, out),
+            Reply::Welcome(welcome) => {
+                self.greeting = Greeting::Answered;
+                body::put_welcome(welcome, out);
+            }
             Reply::Page(page) => listing::put_page(page, out),
             // The client would take such a name for an attack.
             Reply::Stat { entry, .. } if !entry.name.is_empty() && !listable(&entry.name) => {
@@ -156,25 +216,36 @@ impl ServerCodec for Server {
             Reply::Stat { entry, version } => listing::put_entry(entry, version.as_ref(), out),
             Reply::Content(content) => {
                 self.version.clone_from(&content.version);
-                self.block = Block::Closed;
-                payload::put_content(content, out);
+                (self.cut, self.block) = (Cut::Runs, Block::Closed);
+                payload::put_content(content, None, out);
             }
+            Reply::Stretch { content, until } => {
+                (self.cut, self.block) = (Cut::Blocks, Block::Closed);
+                payload::put_content(content, Some(*until), out);
+            }
+            Reply::Values(values) => tree::put_values(values, out),
+            Reply::Here { blocks } => {
+                if let Some(intake) = &mut self.intake {
+                    intake.here(blocks, out);
+                }
+            }
+            Reply::Again { blocks } => {
+                let said = self.intake.as_mut().map(|intake| intake.again(blocks, out));
+                if let Some(Err(refusal)) = said {
+                    return self.refuse(refusal, out);
+                }
+            }
+            Reply::Stored(stored) => {
+                self.intake = None;
+                upload::put_stored(stored, out);
+            }
+            Reply::Done | Reply::Renamed => body::put_done(out),
+            Reply::Wait { done, of } => body::put_wait(*done, *of, out),
             Reply::Pong { token } => body::put_token(Type::Pong, *token, out),
-            Reply::Refused(refusal) => body::put_refused(*refusal, out),
-            // deck/1 has no requests yet that are answered so.
-            Reply::Proof(_)
-            | Reply::Values(_)
-            | Reply::Stretch { .. }
-            | Reply::Here { .. }
-            | Reply::Again { .. }
-            | Reply::Stored(_)
-            | Reply::Done
-            | Reply::Wait { .. }
-            | Reply::Ready
-            | Reply::Renamed
-            | Reply::Help
-            | Reply::Heard => {
-                body::put_refused(Refusal::Unsupported, out);
+            Reply::Refused(refusal) => return self.refuse(*refusal, out),
+            // deck has no requests that are answered so.
+            Reply::Ready | Reply::Help | Reply::Heard => {
+                return self.refuse(Refusal::Unsupported, out);
             }
         }
         After::Next
@@ -185,20 +256,41 @@ impl ServerCodec for Server {
     }
 
     fn next_run(&mut self, at: u64, left: u64, out: &mut Vec<u8>) -> u64 {
-        self.close_block(None, out);
-        let len = left.min(BLOCK_MAX);
+        self.close_block(Ok(None), out);
+        let (len, version) = match self.cut {
+            Cut::Runs => (left.min(BLOCK_MAX), self.version.as_ref()),
+            // Said once, with the content: a block of a stretch is named by its place.
+            Cut::Blocks => (reach(at, left), None),
+        };
         if len > 0 {
-            payload::put_block(at, len, self.version.as_ref(), out);
+            payload::put_block(at, len, version, out);
             self.block = Block::Open;
         }
         len
     }
 
+    /// Where there are no values, a block-end is written once it is known whether it
+    /// is a good one.
+    fn seal(&mut self, value: Option<Value>, out: &mut Vec<u8>) {
+        if self.cut == Cut::Blocks {
+            self.close_block(Ok(value), out);
+        }
+    }
+
     fn finish(&mut self, spoilt: Option<Refusal>, out: &mut Vec<u8>) -> After {
-        self.close_block(spoilt, out);
-        payload::put_end(Type::End, spoilt, out);
-        self.version = None;
+        self.end(spoilt.map_or(Ok(None), Err), out);
         After::Next
+    }
+
+    fn close(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
+        self.end(root, out);
+    }
+
+    fn piece(&mut self, input: &[u8]) -> Result<Option<(usize, Piece)>, Malformed> {
+        match &mut self.intake {
+            Some(intake) => intake.piece(input),
+            None => Err(Malformed::new("order", "no payload is due")),
+        }
     }
 }
 

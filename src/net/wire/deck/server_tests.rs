@@ -63,7 +63,7 @@ fn a_wrong_head_is_heard_at_once() {
         (b"\x00", "magic"),
         (b"\x49\x7F", "magic"),
         (b"\x49\x7E\x01", "type"),
-        (b"\x49\x7E\x1E", "type"),
+        (b"\x49\x7E\x2A", "type"),
         (b"\x49\x7E\xFF\0\0\0\0", "type"),
         (b"\x49\x7E\x12\x01", "length"),
         (b"\x49\x7E\x12\x00\x00\x41", "length"),

@@ -1,4 +1,4 @@
-//! Values that stand in several of deck's bodies: codes, paths, labels, versions.
+//! Values that stand in several of deck's bodies: codes, paths, labels, versions, hashes.
 //!
 //! Knows the bounds of each. It must never know which frame it is in.
 
@@ -6,8 +6,8 @@ use minicbor::Decoder;
 
 use super::cbor::{self, Fields, bad};
 use super::{NAME_MAX, PATH_MAX};
-use crate::entity::RemotePath;
-use crate::net::wire::codec::{Malformed, Refusal, Version};
+use crate::entity::{RemotePath, Root};
+use crate::net::wire::codec::{Check, Malformed, Refusal, Value, Version};
 
 /// A refusal's number.
 pub(super) fn code(refusal: Refusal) -> u64 {
@@ -80,4 +80,34 @@ pub(super) fn mark(decoder: &mut Decoder<'_>) -> Result<Version, Malformed> {
         let detail = format!("a version of {} bytes", mark.len());
         Malformed::new("version", detail)
     })
+}
+
+/// Reads 32 bytes: a block's value, a root or a proof.
+pub(super) fn hash(decoder: &mut Decoder<'_>) -> Result<Value, Malformed> {
+    let bytes = cbor::bytes(decoder)?;
+    Value::try_from(bytes).map_err(|_| bad(format_args!("a hash of {} bytes", bytes.len())))
+}
+
+/// Reads a file's root.
+pub(super) fn root(decoder: &mut Decoder<'_>) -> Result<Root, Malformed> {
+    hash(decoder).map(Root)
+}
+
+/// A check's number.
+pub(super) const fn check_code(check: Check) -> u64 {
+    match check {
+        Check::None => 0,
+        Check::Blocks => 1,
+        Check::Anew => 2,
+    }
+}
+
+/// Reads a check's number.
+pub(super) fn check(decoder: &mut Decoder<'_>) -> Result<Check, Malformed> {
+    match cbor::uint(decoder)? {
+        0 => Ok(Check::None),
+        1 => Ok(Check::Blocks),
+        2 => Ok(Check::Anew),
+        other => Err(bad(format_args!("check {other}"))),
+    }
 }
