@@ -11,6 +11,8 @@ mod linux;
 mod list;
 mod naming;
 mod portable;
+mod source;
+pub mod walk;
 
 use std::fs::File;
 use std::io;
@@ -20,13 +22,17 @@ use std::sync::Arc;
 
 pub use list::Lister;
 pub use naming::{unportable, unwritable};
-use rustix::fs::{Mode, OFlags};
+pub use source::{Fate, Source};
 
+use self::landing::{Floor, Ground, Landing, Make, Parts};
+use self::source::version;
 use crate::entity::{Entry, Kind, RemotePath};
 use crate::net::wire::codec::{Refusal, Version};
 
 /// Names ferrydeck keeps for itself: no peer may list, read, write or rename one.
 pub const RESERVED: &str = ".ferrydeck-";
+/// Bytes of the blocks that files are checked by; the last one of a file is shorter.
+const BLOCK: u64 = 4 << 20;
 /// Bytes a path component may have (Linux `NAME_MAX`).
 pub const MAX_COMPONENT: usize = 255;
 /// Bytes a whole path may have (Linux `PATH_MAX`, less its NUL).
@@ -113,6 +119,7 @@ impl Denied {
 pub struct Store {
     root: Root,
     dotfiles: Dotfiles,
+    ground: Arc<Ground>,
 }
 
 #[derive(Debug)]
@@ -149,99 +156,6 @@ impl Root {
     }
 }
 
-/// A file opened for sending. One descriptor for the whole transfer.
-#[derive(Debug)]
-pub struct Source {
-    /// The file; share it, read it with offsets.
-    pub file: Arc<File>,
-    /// Bytes, as of the opening.
-    pub size: u64,
-    /// Seconds since 1970 UTC, as of the opening.
-    pub mtime: i64,
-    /// The mark of the content, as of the opening.
-    pub version: Version,
-}
-
-impl Source {
-    /// Opens a file of this machine's own user for sending: no fence, no dotfile
-    /// rule, but a regular file it must be.
-    pub fn open_own(path: &Path) -> Result<Self, Denied> {
-        // A FIFO must not hang the thread.
-        let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-        let fd = rustix::fs::open(path, flags, Mode::empty())
-            .map_err(|errno| Denied::of_error(&errno.into()))?;
-        Self::new(File::from(fd))
-    }
-
-    fn new(file: File) -> Result<Self, Denied> {
-        let meta = file.metadata().map_err(|error| Denied::of_error(&error))?;
-        if meta.is_dir() {
-            return Err(Denied::unseen("folder", "a folder, not a file"));
-        }
-        if !meta.is_file() {
-            return Err(Denied::unseen("not_a_file", "not a regular file"));
-        }
-        Ok(Self {
-            size: meta.len(),
-            mtime: meta.mtime(),
-            version: version(&meta),
-            file: Arc::new(file),
-        })
-    }
-
-    /// What became of the file since its opening.
-    pub fn fate(&self) -> Fate {
-        match self.file.metadata() {
-            Ok(meta) if version(&meta) == self.version => Fate::Same,
-            Ok(meta) if meta.len() > self.size => Fate::Grew,
-            Ok(_) => Fate::Changed,
-            Err(_) => Fate::Lost,
-        }
-    }
-}
-
-/// What became of a file while it was sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// Size, times and identity are what they were.
-    Same,
-    /// It is longer now; what was announced is still what was sent.
-    Grew,
-    /// Something else about it changed: what was sent may be a mixture.
-    Changed,
-    /// The disk does not tell any more.
-    Lost,
-}
-
-impl Fate {
-    /// The refusal it amounts to; `None` where what was sent is what was announced.
-    pub const fn refusal(self) -> Option<Refusal> {
-        match self {
-            Self::Same | Self::Grew => None,
-            Self::Changed => Some(Refusal::Changed),
-            Self::Lost => Some(Refusal::Failed),
-        }
-    }
-}
-
-/// Device, inode, size, mtime and ctime to the nanosecond, as one opaque mark.
-fn version(meta: &std::fs::Metadata) -> Version {
-    let words = [
-        meta.dev(),
-        meta.ino(),
-        meta.size(),
-        meta.mtime().cast_unsigned(),
-        meta.mtime_nsec().cast_unsigned(),
-        meta.ctime().cast_unsigned(),
-        meta.ctime_nsec().cast_unsigned(),
-    ];
-    let mut mark = [0; 56];
-    for (slot, word) in mark.chunks_exact_mut(8).zip(words) {
-        slot.copy_from_slice(&word.to_be_bytes());
-    }
-    Version::from(mark)
-}
-
 impl Store {
     /// Opens a folder, with the best resolver this system has.
     ///
@@ -262,7 +176,18 @@ impl Store {
             Resolver::Kernel => Root::Kernel(linux::Root::at(dir)?),
             Resolver::Portable => Root::Portable(portable::Root::at(dir)?),
         };
-        Ok(Self { root, dotfiles })
+        Ok(Self {
+            root,
+            dotfiles,
+            ground: Arc::new(Ground::new(Parts::Swept)),
+        })
+    }
+
+    /// Leaves unfinished parts where they are, however old (`--keep-parts`).
+    #[must_use]
+    pub fn keeping_parts(mut self) -> Self {
+        self.ground = Arc::new(Ground::new(Parts::Kept));
+        self
     }
 
     /// Opens a file for sending.
@@ -320,6 +245,36 @@ impl Store {
             .open(if name.is_empty() { "." } else { name }, Want::Folder)
             .map_err(|error| Denied::of_error(&error))?;
         Lister::new(Arc::clone(self), path.clone(), dir)
+    }
+
+    /// The folder a new name goes into, or an old one is taken from, and the last
+    /// component: the folder resolved like any read, the name fit to be written.
+    pub fn place(&self, path: &RemotePath, floor: Floor) -> Result<(Landing, String), Denied> {
+        let misnamed = |why: &str| Denied {
+            refusal: Refusal::BadName,
+            cause: "bad_name",
+            detail: why.into(),
+        };
+        let Ok(name) = std::str::from_utf8(path.file_name()) else {
+            return Err(misnamed("the name is not UTF-8"));
+        };
+        if let Some(why) = unwritable(name, self.dotfiles) {
+            return Err(misnamed(why));
+        }
+        if path.as_bytes().len() > MAX_PATH {
+            return Err(misnamed("the path is too long"));
+        }
+        if path.as_bytes().starts_with(b"/") {
+            return Err(Denied::unseen("outside", "an absolute path"));
+        }
+        let deny = |error: io::Error| Denied::of_error(&error);
+        let parent = path.parent();
+        let folder = self.admit(&parent)?;
+        let folder = if folder.is_empty() { "." } else { folder };
+        let dir = self.root.open(folder, Want::Folder).map_err(deny)?;
+        let ground = Arc::clone(&self.ground);
+        let landing = Landing::on(dir, self.dotfiles, floor, Make::Best, ground).map_err(deny)?;
+        Ok((landing, name.to_owned()))
     }
 
     /// What can be told from the path alone; the kernel says the rest.

@@ -369,6 +369,8 @@ fn unlanded(error: &Unlanded) -> Failure {
     let cause = match error {
         Unlanded::Name(_) => "name",
         Unlanded::Taken => "exists",
+        Unlanded::NotEmpty => "not_empty",
+        Unlanded::Busy => "busy",
         Unlanded::Full { .. } => "no_room",
         Unlanded::Disk(_) => "disk",
     };

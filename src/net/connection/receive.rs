@@ -292,6 +292,8 @@ fn unlanded(error: &Unlanded) -> Denied {
     let (refusal, cause) = match error {
         Unlanded::Name(_) => (Refusal::BadName, "bad_name"),
         Unlanded::Taken => (Refusal::NotAllowed, "exists"),
+        Unlanded::NotEmpty => (Refusal::NotEmpty, "not_empty"),
+        Unlanded::Busy => (Refusal::Busy, "busy"),
         Unlanded::Full { .. } => (Refusal::NoRoom, "no_room"),
         Unlanded::Disk(error) if error.kind() == std::io::ErrorKind::NotFound => {
             (Refusal::NotFound, "not_found")

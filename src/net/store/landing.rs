@@ -1,25 +1,38 @@
 //! Where downloads land: a temporary first, its own name only when complete.
 //!
 //! The temporary is an `O_TMPFILE` (kill -9 leaves nothing behind) or, where the
-//! filesystem has none, `.ferrydeck-<id>.tmp` under a lock. It gets its name by a
-//! link or rename that replaces nothing, after fsync, and the folder is synced
-//! behind it. On every error the file under the final name, if any, is untouched.
+//! filesystem has none, `.ferrydeck-<id>.tmp` under a lock; what can be resumed is
+//! a [`Parcel`], what is small goes in a [`Batch`]. Each gets its name by a link or
+//! rename that replaces nothing, after fsync, and the folder is synced behind it.
+//! On every error the file under the final name, if any, is untouched.
 
+mod batch;
+mod folder;
+mod ground;
+mod parcel;
 mod part;
+mod state;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags, flock, fstat, fstatvfs,
-    linkat, openat, renameat_with, statat, unlinkat,
+    AtFlags, CWD, FileType, FlockOperation, Mode, OFlags, RenameFlags, Timespec, Timestamps, flock,
+    fstat, fstatvfs, futimens, linkat, openat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
+pub use self::batch::Batch;
+pub use self::folder::{MAX_DEPTH, Missing};
+pub(super) use self::ground::Ground;
+pub use self::ground::Parts;
+pub use self::parcel::{Found, Parcel};
 pub use self::part::Part;
+pub use self::state::Mark;
 use super::{Dotfiles, RESERVED, unportable, unwritable};
 
 /// Bytes of an extension, with its dot; what is longer is a part of the name.
@@ -43,6 +56,12 @@ pub enum Unlanded {
     /// The name is taken.
     #[error("the name is taken")]
     Taken,
+    /// The folder is not empty.
+    #[error("the folder is not empty")]
+    NotEmpty,
+    /// Somebody else is writing the same file.
+    #[error("somebody else is writing it")]
+    Busy,
     /// The disk would fall below its floor.
     #[error("not enough room: {free} free, {floor} to be kept free (--min-free)")]
     Full {
@@ -63,13 +82,18 @@ impl From<Errno> for Unlanded {
 }
 
 /// A folder that downloads land in.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Landing {
     dir: Arc<OwnedFd>,
+    place: Place,
     dotfiles: Dotfiles,
     floor: Floor,
     make: Make,
+    ground: Arc<Ground>,
 }
+
+/// A folder's device and inode: which one it is, whatever it is called.
+type Place = (u64, u64);
 
 /// How a temporary is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,16 +105,44 @@ pub enum Make {
 }
 
 impl Landing {
-    /// Opens a folder that is there, and clears away temporaries nobody holds any more.
+    /// Opens a folder that is there, and clears away what nobody holds any more:
+    /// temporaries, and unfinished parts that are older than 7 days.
     pub fn open(dir: &Path, dotfiles: Dotfiles, floor: Floor, make: Make) -> io::Result<Self> {
+        Self::open_with(dir, dotfiles, floor, make, Parts::Swept)
+    }
+
+    /// As [`Self::open`], with a say in what becomes of old unfinished parts.
+    pub fn open_with(
+        dir: &Path,
+        dotfiles: Dotfiles,
+        floor: Floor,
+        make: Make,
+        parts: Parts,
+    ) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = Arc::new(openat(CWD, dir, flags, Mode::empty())?);
-        sweep(&dir);
+        let dir = File::from(openat(CWD, dir, flags, Mode::empty())?);
+        Self::on(dir, dotfiles, floor, make, Arc::new(Ground::new(parts)))
+    }
+
+    /// A folder that is open for reading, on common ground with others of its tree.
+    pub(super) fn on(
+        dir: File,
+        dotfiles: Dotfiles,
+        floor: Floor,
+        make: Make,
+        ground: Arc<Ground>,
+    ) -> io::Result<Self> {
+        let meta = dir.metadata()?;
+        let place = (meta.dev(), meta.ino());
+        let dir = Arc::new(OwnedFd::from(dir));
+        ground.tidy(&dir, place);
         Ok(Self {
             dir,
+            place,
             dotfiles,
             floor,
             make,
+            ground,
         })
     }
 
@@ -117,17 +169,9 @@ impl Landing {
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(Unlanded::Name("not a regular file"));
         }
-        match renameat_with(dir, from, dir, to, RenameFlags::NOREPLACE) {
-            Ok(()) => {}
+        match rename_free(dir, from, dir, to) {
             Err(Errno::EXIST) => return Err(Unlanded::Taken),
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                match linkat(dir, from, dir, to, AtFlags::empty()) {
-                    Err(Errno::EXIST) => return Err(Unlanded::Taken),
-                    linked => linked?,
-                }
-                unlinkat(dir, from, AtFlags::empty())?;
-            }
-            Err(errno) => return Err(errno.into()),
+            done => done?,
         }
         rustix::fs::fsync(dir)?;
         Ok(())
@@ -150,6 +194,11 @@ impl Landing {
 
     fn begin_unnamed(&self, size: Option<u64>) -> Result<Part, Unlanded> {
         self.room_for(size.unwrap_or(0))?;
+        self.temporary(size)
+    }
+
+    /// A temporary, without a look at the room there is.
+    fn temporary(&self, size: Option<u64>) -> Result<Part, Unlanded> {
         let (file, temporary) = match self.make {
             Make::Best => match tmpfile(&self.dir)? {
                 Some(file) => (file, None),
@@ -160,6 +209,7 @@ impl Landing {
         Ok(Part {
             file: Arc::new(file),
             dir: Arc::clone(&self.dir),
+            ground: Arc::clone(&self.ground),
             floor: self.floor,
             temporary,
             reserved: 0,
@@ -167,12 +217,40 @@ impl Landing {
         })
     }
 
-    fn room_for(&self, bytes: u64) -> Result<(), Unlanded> {
+    fn room_for(&self, bytes: u64) -> Result<u64, Unlanded> {
         room(&self.dir, self.floor, bytes)
     }
 }
 
-fn room(dir: &OwnedFd, floor: Floor, bytes: u64) -> Result<(), Unlanded> {
+/// Gives a file another name and replaces nothing: `EEXIST` where it is taken.
+fn rename_free(dir: &OwnedFd, from: &str, there: &OwnedFd, to: &str) -> rustix::io::Result<()> {
+    match renameat_with(dir, from, there, to, RenameFlags::NOREPLACE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            linkat(dir, from, there, to, AtFlags::empty())?;
+            unlinkat(dir, from, AtFlags::empty())
+        }
+        done => done,
+    }
+}
+
+/// Sets the time of the last change, in seconds since 1970 UTC.
+fn set_mtime(file: &File, mtime: i64) {
+    let times = Timestamps {
+        last_access: Timespec {
+            tv_sec: 0,
+            tv_nsec: rustix::fs::UTIME_NOW,
+        },
+        last_modification: Timespec {
+            tv_sec: mtime,
+            tv_nsec: 0,
+        },
+    };
+    // A filesystem that keeps no such time still keeps the file.
+    let _ = futimens(file, &times);
+}
+
+/// Checks that the disk keeps its floor with so many bytes more; tells what is left above it.
+fn room(dir: &OwnedFd, floor: Floor, bytes: u64) -> Result<u64, Unlanded> {
     let stat = fstatvfs(dir)?;
     let free = stat.f_bavail.saturating_mul(stat.f_frsize);
     let floor = match floor {
@@ -185,7 +263,7 @@ fn room(dir: &OwnedFd, floor: Floor, bytes: u64) -> Result<(), Unlanded> {
             floor: crate::line::size_words(floor),
         });
     }
-    Ok(())
+    Ok(free - floor - bytes)
 }
 
 /// An `O_TMPFILE`; `None` where the filesystem or a missing /proc rules it out.
@@ -195,7 +273,7 @@ fn tmpfile(dir: &OwnedFd) -> io::Result<Option<File>> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);
         match openat(dir, ".", flags, mode) {
-            Ok(fd) if Path::new(&proc_path(&fd)).exists() => Ok(Some(File::from(fd))),
+            Ok(fd) if has_proc(&fd) => Ok(Some(File::from(fd))),
             Ok(_) | Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
@@ -205,6 +283,12 @@ fn tmpfile(dir: &OwnedFd) -> io::Result<Option<File>> {
         let _ = dir;
         Ok(None)
     }
+}
+
+/// Whether open files can be named through /proc: looked at once.
+fn has_proc(fd: &OwnedFd) -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| Path::new(&proc_path(fd)).exists())
 }
 
 fn proc_path(fd: &impl std::os::fd::AsRawFd) -> String {
@@ -236,27 +320,6 @@ fn temporary_name() -> String {
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u32(std::process::id());
     format!("{RESERVED}{:016x}.tmp", hasher.finish())
-}
-
-/// Removes temporaries that no living process holds.
-fn sweep(dir: &OwnedFd) {
-    let Ok(names) = Dir::read_from(dir) else {
-        return;
-    };
-    for entry in names.flatten() {
-        let name = entry.file_name();
-        let bytes = name.to_bytes();
-        if !(bytes.starts_with(RESERVED.as_bytes()) && bytes.ends_with(b".tmp")) {
-            continue;
-        }
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let Ok(fd) = openat(dir, name, flags, Mode::empty()) else {
-            continue;
-        };
-        if flock(&fd, FlockOperation::NonBlockingLockExclusive).is_ok() {
-            let _ = unlinkat(dir, name, AtFlags::empty());
-        }
-    }
 }
 
 /// `name (n).ext`; the stem gives way so that 255 bytes are never passed.

@@ -11,12 +11,11 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use rustix::fs::{
-    AtFlags, CWD, FallocateFlags, FlockOperation, RenameFlags, fallocate, flock, linkat, renameat,
-    renameat_with, unlinkat,
+    AtFlags, CWD, FallocateFlags, FlockOperation, fallocate, flock, linkat, renameat, unlinkat,
 };
 use rustix::io::Errno;
 
-use super::{Floor, Landing, Unlanded, proc_path, room, temporary_name};
+use super::{Floor, Ground, Landing, Unlanded, proc_path, rename_free, room, temporary_name};
 use crate::event::Clash;
 
 /// Disk space is reserved at most so far ahead of the bytes that are here.
@@ -27,6 +26,7 @@ const AHEAD: u64 = 64 << 20;
 pub struct Part {
     pub(super) file: Arc<File>,
     pub(super) dir: Arc<OwnedFd>,
+    pub(super) ground: Arc<Ground>,
     pub(super) floor: Floor,
     pub(super) temporary: Option<String>,
     /// Bytes of disk asked for so far.
@@ -109,6 +109,19 @@ impl Part {
             self.file.set_len(length)?;
         }
         self.file.sync_all()?;
+        self.ground.settle()?;
+        let name = self.christen(landing, name, clash)?;
+        rustix::fs::fsync(&*self.dir)?;
+        Ok(name)
+    }
+
+    /// Gives the file its name, which is not durable yet, and returns it.
+    pub(super) fn christen(
+        &mut self,
+        landing: &Landing,
+        name: &str,
+        clash: Option<Clash>,
+    ) -> Result<String, Unlanded> {
         let mut free = name.to_owned();
         loop {
             match (self.enter(&free, clash), clash) {
@@ -122,7 +135,6 @@ impl Part {
             }
         }
         self.temporary = None;
-        rustix::fs::fsync(&*self.dir)?;
         Ok(free)
     }
 
@@ -142,13 +154,7 @@ impl Part {
         let Some(temporary) = self.temporary.as_deref() else {
             return self.link(name);
         };
-        match renameat_with(dir, temporary, dir, name, RenameFlags::NOREPLACE) {
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                linkat(dir, temporary, dir, name, AtFlags::empty())?;
-                unlinkat(dir, temporary, AtFlags::empty())
-            }
-            done => done,
-        }
+        rename_free(dir, temporary, dir, name)
     }
 
     /// Gives an `O_TMPFILE` a name; a taken one is `EEXIST`.

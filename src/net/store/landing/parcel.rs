@@ -1,0 +1,352 @@
+//! A file on its way in that outlives a cut: a part, its state, and at last its name.
+//!
+//! Both stand beside the target under a reserved name and are held under a lock while
+//! in use. Blocks come in any order, from several streams at once; whatever fails, the
+//! next try goes on from the blocks that are done. It must never know who sends, and
+//! never trust what the state says: that is hashed again first.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::FileExt as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::{
+    AtFlags, FallocateFlags, FileType, FlockOperation, Mode, OFlags, fallocate, flock, fstat,
+    openat, renameat, unlinkat,
+};
+use rustix::io::Errno;
+
+use super::state::{Mark, Said, State};
+use super::{Floor, Ground, Landing, Unlanded, ground, rename_free, room, set_mtime};
+use crate::event::Clash;
+use crate::net::store::{BLOCK, RESERVED};
+use crate::net::wire::codec::Value;
+
+/// Disk space is reserved at most so far ahead of the bytes that are here, per stream.
+const AHEAD: u64 = 64 << 20;
+/// A part that was landed or swept while it was opened is looked for again.
+const TRIES: usize = 16;
+
+/// What stood beside the target when a parcel was begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing of use.
+    Fresh,
+    /// Blocks of the same content: see [`Parcel::claims`].
+    Unfinished,
+    /// Blocks of another content, which were dropped.
+    Changed,
+}
+
+/// A resumable file on its way in; several streams use it at once.
+///
+/// Dropped before it has landed, part and state stay if at least one block is done,
+/// otherwise they go.
+#[derive(Debug)]
+pub struct Parcel {
+    file: Arc<File>,
+    size: u64,
+    dir: Arc<OwnedFd>,
+    ground: Arc<Ground>,
+    floor: Floor,
+    part: String,
+    /// The state file's name.
+    note: String,
+    state: Mutex<State>,
+    /// Stretches of disk that are asked for: first byte, byte behind the last.
+    reserved: Mutex<BTreeMap<u64, u64>>,
+    /// Landed or discarded: there is nothing left to clear up.
+    over: Mutex<Over>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Over {
+    No,
+    Yes,
+}
+
+impl Landing {
+    /// Begins a file of exactly `size` bytes, or goes on with one that was begun with
+    /// the same mark. Whatever else stands under the reserved names is replaced.
+    ///
+    /// # Errors
+    /// [`Unlanded::Busy`] while anybody else has the same file open for this.
+    pub fn resume(&self, name: &str, mark: &Mark, size: u64) -> Result<(Parcel, Found), Unlanded> {
+        if let Some(why) = self.refuses(name) {
+            return Err(Unlanded::Name(why));
+        }
+        let hash = blake3::hash(name.as_bytes()).to_hex();
+        let part = format!("{RESERVED}{}.part", &hash[..16]);
+        let note = format!("{RESERVED}{}.state", &hash[..16]);
+        let file = hold(&self.dir, &part)?;
+        let said = State::read(open_own(&self.dir, &note)?, mark, size)?;
+        // A part without bytes has lost what its state speaks of.
+        let is_empty = file.metadata()?.len() == 0;
+        let (state, found) = match said {
+            Said::Ours(state) if !is_empty => (state, Found::Unfinished),
+            Said::Ours(_) | Said::Nothing => (self.anew(&file, &note, mark, size)?, Found::Fresh),
+            Said::Others => (self.anew(&file, &note, mark, size)?, Found::Changed),
+        };
+        let here = (state.blocks().len() as u64).saturating_mul(BLOCK);
+        let parcel = Parcel {
+            file: Arc::new(file),
+            size,
+            dir: Arc::clone(&self.dir),
+            ground: Arc::clone(&self.ground),
+            floor: self.floor,
+            part,
+            note,
+            state: Mutex::new(state),
+            reserved: Mutex::default(),
+            over: Mutex::new(Over::No),
+        };
+        self.room_for(size.saturating_sub(here))?;
+        Ok((parcel, found))
+    }
+
+    fn anew(&self, part: &File, note: &str, mark: &Mark, size: u64) -> io::Result<State> {
+        part.set_len(0)?;
+        State::begin(open_own(&self.dir, note)?, mark, size)
+    }
+}
+
+impl Parcel {
+    /// The file, for writing at offsets.
+    pub const fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// The blocks the state lists as done, in order; not to be trusted before
+    /// [`Self::recheck`].
+    pub fn claims(&self) -> Vec<(u64, Value)> {
+        let state = self.state();
+        let blocks = state.blocks().iter();
+        blocks.map(|(&index, &value)| (index, value)).collect()
+    }
+
+    /// Whether a block on disk has this value. Reads and hashes all of it.
+    pub fn recheck(&self, index: u64, value: &Value) -> io::Result<bool> {
+        let start = index.saturating_mul(BLOCK);
+        if start >= self.size {
+            return Ok(false);
+        }
+        let len = BLOCK.min(self.size - start);
+        let mut hasher = blake3::Hasher::new();
+        blake3::hazmat::HasherExt::set_input_offset(&mut hasher, start);
+        let mut buffer = vec![0; 256 << 10];
+        let mut done = 0;
+        while done < len {
+            let want = usize::try_from(len - done).unwrap_or(usize::MAX);
+            let want = want.min(buffer.len());
+            match self.file.read_at(&mut buffer[..want], start + done) {
+                Ok(0) => return Ok(false),
+                Ok(got) => {
+                    hasher.update(&buffer[..got]);
+                    done += got as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let found = if self.size <= BLOCK {
+            *hasher.finalize().as_bytes()
+        } else {
+            blake3::hazmat::HasherExt::finalize_non_root(&hasher)
+        };
+        Ok(found == *value)
+    }
+
+    /// Called before bytes `from..to` are written: keeps the floor and reserves ahead,
+    /// never beyond the end.
+    pub fn make_room(&self, from: u64, to: u64) -> Result<(), Unlanded> {
+        if to > self.size {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
+        let mut reserved = lock(&self.reserved);
+        // What is asked for already, as far as it reaches on from here.
+        let before = reserved.range(..=from).next_back();
+        let start = before.map_or(from, |(_, &end)| end.max(from));
+        if start >= to {
+            return Ok(());
+        }
+        let next = reserved.range(start..).next().map(|(&next, _)| next);
+        let goal = start.saturating_add(AHEAD).min(self.size);
+        let goal = goal.min(next.unwrap_or(u64::MAX)).max(to);
+        let goal = match self.reserve(start, goal) {
+            // Too little for a long stretch ahead may be enough for what is here.
+            Err(_) if goal > to => self.reserve(start, to).map(|()| to),
+            done => done.map(|()| goal),
+        }?;
+        let first = before_of(&reserved, start).unwrap_or(start);
+        let last = reserved.remove(&goal).unwrap_or(goal);
+        reserved.retain(|&at, _| at < first || at >= last);
+        reserved.insert(first, last);
+        Ok(())
+    }
+
+    fn reserve(&self, from: u64, to: u64) -> Result<(), Unlanded> {
+        room(&self.dir, self.floor, to - from)?;
+        match fallocate(&*self.file, FallocateFlags::KEEP_SIZE, from, to - from) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(()),
+            Err(errno) => Err(errno.into()),
+        }
+    }
+
+    /// Notes that a block is here and was checked.
+    pub fn done(&self, index: u64, value: Value) -> Result<(), Unlanded> {
+        Ok(self.state().done(index, value)?)
+    }
+
+    /// Takes that back.
+    pub fn undo(&self, index: u64) -> Result<(), Unlanded> {
+        Ok(self.state().undo(index)?)
+    }
+
+    /// Makes the file durable under its own name, with its time in seconds since 1970
+    /// UTC, and returns the name.
+    ///
+    /// `None` for `clash` means that a taken name is an error ([`Unlanded::Taken`]). On
+    /// every error before the name is given, part and state are still there and another
+    /// answer can be tried.
+    pub fn land(
+        &self,
+        landing: &Landing,
+        name: &str,
+        clash: Option<Clash>,
+        mtime: Option<i64>,
+    ) -> Result<String, Unlanded> {
+        let mut over = lock(&self.over);
+        if *over == Over::Yes {
+            return Err(io::Error::from(io::ErrorKind::NotFound).into());
+        }
+        if let Some(why) = landing.refuses(name) {
+            return Err(Unlanded::Name(why));
+        }
+        let length = self.file.metadata()?.len();
+        if length < self.size {
+            return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+        }
+        // Also gives back what was reserved and not used.
+        self.file.set_len(self.size)?;
+        if let Some(mtime) = mtime {
+            set_mtime(&self.file, mtime);
+        }
+        self.file.sync_all()?;
+        self.ground.settle()?;
+        let name = self.christen(landing, name, clash)?;
+        *over = Over::Yes;
+        let _ = unlinkat(&*self.dir, self.note.as_str(), AtFlags::empty());
+        rustix::fs::fsync(&*landing.dir)?;
+        Ok(name)
+    }
+
+    fn christen(
+        &self,
+        landing: &Landing,
+        name: &str,
+        clash: Option<Clash>,
+    ) -> Result<String, Unlanded> {
+        let (dir, there, part) = (&*self.dir, &*landing.dir, self.part.as_str());
+        if clash == Some(Clash::Overwrite) {
+            renameat(dir, part, there, name)?;
+            return Ok(name.to_owned());
+        }
+        let mut free = name.to_owned();
+        loop {
+            match (rename_free(dir, part, there, &free), clash) {
+                (Ok(()), _) => return Ok(free),
+                (Err(Errno::EXIST), Some(Clash::Rename)) => {
+                    free = landing.free_name(name).ok_or(Unlanded::Taken)?;
+                }
+                (Err(Errno::EXIST), _) => return Err(Unlanded::Taken),
+                (Err(errno), _) => return Err(errno.into()),
+            }
+        }
+    }
+
+    /// Removes part and state: nobody wants them any more.
+    pub fn discard(&self) {
+        let mut over = lock(&self.over);
+        if *over == Over::No {
+            self.remove();
+            *over = Over::Yes;
+        }
+    }
+
+    fn remove(&self) {
+        // The part is what is locked: it goes last.
+        let _ = unlinkat(&*self.dir, self.note.as_str(), AtFlags::empty());
+        let _ = unlinkat(&*self.dir, self.part.as_str(), AtFlags::empty());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        if *lock(&self.over) == Over::No && self.state().blocks().is_empty() {
+            self.remove();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The first byte of the stretch that ends at `start`, if one does.
+fn before_of(reserved: &BTreeMap<u64, u64>, start: u64) -> Option<u64> {
+    let (&first, &end) = reserved.range(..=start).next_back()?;
+    (end == start).then_some(first)
+}
+
+/// Opens and locks a part: a regular file of ours that has this one name.
+fn hold(dir: &OwnedFd, part: &str) -> Result<File, Unlanded> {
+    for _ in 0..TRIES {
+        let file = open_own(dir, part)?;
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            // Landed, discarded or swept since it was opened: another stands there now.
+            Ok(()) if !ground::names(dir, part, &fstat(&file)?) => {}
+            Ok(()) => return Ok(file),
+            Err(Errno::WOULDBLOCK) => return Err(Unlanded::Busy),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+    Err(Unlanded::Busy)
+}
+
+/// Opens a file under one of ferrydeck's own names. What is no regular file of this user
+/// with this one name was planted, or left by a link that was cut short: its name goes.
+fn open_own(dir: &OwnedFd, name: &str) -> io::Result<File> {
+    let flags = OFlags::RDWR
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY
+        | OFlags::CLOEXEC;
+    for _ in 0..TRIES {
+        match openat(dir, name, flags, Mode::from_raw_mode(0o666)) {
+            Ok(fd) => {
+                let stat = fstat(&fd)?;
+                let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+                let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
+                if is_file && is_ours && stat.st_nlink == 1 {
+                    return Ok(File::from(fd));
+                }
+                if stat.st_nlink == 0 {
+                    continue;
+                }
+            }
+            Err(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::NODEV) => {}
+            Err(errno) => return Err(errno.into()),
+        }
+        unlinkat(dir, name, AtFlags::empty())?;
+    }
+    Err(io::Error::other(
+        "something foreign stands under a name of ferrydeck's own",
+    ))
+}
