@@ -248,6 +248,18 @@ impl Offers {
             keeps: dialect.is_deck(),
         }
     }
+
+    /// What is left of it where the server has said what we may.
+    #[must_use]
+    pub const fn within(self, rights: Rights) -> Self {
+        Self {
+            lists: self.lists && rights.read,
+            gets: self.gets && rights.read,
+            puts: self.puts && rights.upload,
+            renames: self.renames && rights.rename,
+            ..self
+        }
+    }
 }
 
 /// Client: a part of a folder's listing, in the server's order.

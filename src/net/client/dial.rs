@@ -228,11 +228,20 @@ impl Line {
                     if let Some(answer) = self.answer_on(Cue::Close)? {
                         return Ok(answer);
                     }
-                    return Ok(self.codec.eof(&self.input)?);
+                    return self.codec.eof(&self.input).map_err(|cut| self.cut(cut));
                 }
                 Ok(Ok(_)) => {}
             }
         }
+    }
+
+    /// A close before the end: in deck, whose ends are told, the connection's fault.
+    fn cut(&self, cut: Malformed) -> Failure {
+        if self.codec.dialect().is_deck() {
+            let words = format!("the connection broke: {}", cut.detail);
+            return Failure::new("connection", words);
+        }
+        cut.into()
     }
 
     fn answer_on(&mut self, cue: Cue) -> Result<Option<Answer>, Failure> {
@@ -284,7 +293,7 @@ pub async fn rename(
     let mut line = Line::open(target, patience, name).await?;
     line.ask(&request).await?;
     match line.hear().await? {
-        Answer::Renamed => Ok(()),
+        Answer::Renamed | Answer::Done => Ok(()),
         Answer::Refused { refusal } => Err(Failure::refused(refusal)),
         _ => Err(Failure::unexpected()),
     }
