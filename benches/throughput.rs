@@ -199,7 +199,7 @@ fn serve(runtime: &tokio::runtime::Runtime, dir: &Path, way: Way, dialect: Diale
     let door = Door::bind(([127, 0, 0, 1], 0).into(), Speak::Only(dialect)).unwrap();
     let addr = door.addr();
     let serve = Serve {
-        rights: Rights::default(),
+        rights: Rights::READ_ONLY,
         landing: None,
         doors: vec![door],
         store: Arc::new(Store::open(dir, Dotfiles::Hidden).unwrap()),

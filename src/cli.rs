@@ -72,12 +72,15 @@ pub struct ServeArgs {
     /// Let classic listeners use ports outside 1024..=64000
     #[arg(long)]
     pub any_port: bool,
-    /// Let peers store new files (session, colon, drop); nothing is ever replaced
+    /// Let peers store new files and make folders (session, colon and drop: files, in DIR itself)
     #[arg(long)]
     pub allow_upload: bool,
-    /// Let peers rename files (session)
+    /// Let peers rename files (deck, session) and folders (deck)
     #[arg(long)]
     pub allow_rename: bool,
+    /// Let peers delete files and empty folders, and replace files (deck)
+    #[arg(long)]
+    pub allow_delete: bool,
     /// Disk space uploads must leave free, as 500M or 2GiB [default: the smaller of 1 % and 1 GiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub min_free: Option<u64>,

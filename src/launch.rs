@@ -97,7 +97,7 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         read: true,
         upload: args.allow_upload,
         rename: args.allow_rename,
-        delete: false,
+        delete: args.allow_delete,
         operate: false,
     };
     let landing = served_landing(args)?;
@@ -141,7 +141,7 @@ fn signals(runtime: &Runtime) -> anyhow::Result<Signals> {
 
 /// Where peers' files land: in the served folder, if they may write at all.
 fn served_landing(args: &ServeArgs) -> anyhow::Result<Option<Arc<Landing>>> {
-    if !args.allow_upload && !args.allow_rename {
+    if !args.allow_upload && !args.allow_rename && !args.allow_delete {
         return Ok(None);
     }
     let floor = args.min_free.map_or(Floor::Usual, Floor::Bytes);

@@ -7,9 +7,20 @@
 //! sentence, except the one exact clock (`Dialect::times_request`).
 
 mod answer;
+mod checked;
+mod eager;
+mod forest;
+mod incoming;
+mod keep;
 mod leave;
 mod opening;
+mod pieces;
 mod receive;
+mod right;
+mod small;
+mod store;
+mod tab;
+mod tree;
 
 use std::io;
 use std::sync::Arc;
@@ -19,12 +30,14 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use self::leave::{Heard, finish, lost};
+pub use self::forest::Forest;
+use self::leave::{Heard, lost};
+pub use self::tab::Tab;
 use crate::entity::{Dialect, DisplayName, End, Phase, Rights, Rule, Speak};
 use crate::event::{Fact, Started, What};
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pipe::Pipe;
-use crate::net::pump::{Outlet, Way};
+use crate::net::pump::{Intake, Outlet, Way};
 use crate::net::server::Limits;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
@@ -56,6 +69,10 @@ pub struct Context {
     pub rights: Rights,
     /// Where uploads land and files are renamed; `None` where nothing is written.
     pub landing: Option<Arc<Landing>>,
+    /// The trees of served files.
+    pub forest: Arc<Forest>,
+    /// What peers have left unfinished.
+    pub tab: Arc<Tab>,
 }
 
 /// Why the talk is over, with what is still to be told.
@@ -90,8 +107,12 @@ struct Talk {
     /// How much the first read brought, until a codec has seen just that: in colon
     /// a lone digit is a count only if it came alone.
     first_read: Option<usize>,
-    /// A transfer whose last bytes the peer has yet to acknowledge.
-    pending: Option<XferGuard>,
+    /// Transfers whose last bytes the peer has yet to acknowledge.
+    pending: Vec<XferGuard>,
+    /// A broken frame behind requests that are answered together: told behind them.
+    ahead: Option<Malformed>,
+    /// The buffers of a payload that comes in blocks.
+    intake: Intake,
     /// Upload data came right before: until it has been quiet, what looks like a
     /// command may be content, and writes nothing.
     doubt: Doubt,
@@ -121,7 +142,9 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         last: None,
         first_byte: None,
         first_read: None,
-        pending: None,
+        pending: Vec::new(),
+        ahead: None,
+        intake: Intake::default(),
         doubt: Doubt::Clear,
         hushed: false,
     };
@@ -143,7 +166,7 @@ impl Talk {
             Ok(dialect) => {
                 guard.dials().set_dialect(dialect);
                 if self.is_late(guard, dialect, speak) {
-                    return out_of_time(guard).await;
+                    return out_of_time(guard, Rule::Request).await;
                 }
                 let mut codec = server_codec(dialect, speak);
                 self.converse(guard, codec.as_mut(), speak).await
@@ -171,8 +194,9 @@ impl Talk {
                 Ok(After::Close) => return Over::Said(None),
                 Err(over) => return over,
             }
-            if self.input.is_empty() {
+            if self.input.is_empty() && self.ahead.is_none() {
                 self.outlet.rest();
+                self.intake = Intake::default();
             }
             guard.dials().set_phase(Phase::Idle);
         }
@@ -184,6 +208,9 @@ impl Talk {
         codec: &mut dyn ServerCodec,
         speak: Speak,
     ) -> Result<Request, Over> {
+        if let Some(ahead) = self.ahead.take() {
+            return Err(Over::Malformed(ahead));
+        }
         loop {
             if !self.input.is_empty() {
                 let seen = self.first_read.take().unwrap_or(self.input.len());
@@ -213,7 +240,7 @@ impl Talk {
                 None => self.read_or_quiet(guard, codec).await?,
                 Some(deadline) => {
                     let Ok(read) = timeout_at(deadline, self.read(guard)).await else {
-                        return Err(out_of_time(guard).await);
+                        return Err(out_of_time(guard, Rule::Request).await);
                     };
                     Some(read?)
                 }
@@ -284,15 +311,11 @@ impl Talk {
         let read = match self.read_heeding(guard).await {
             Ok(read) => {
                 // It asks again or closes in good order: it has what was sent.
-                if let Some(xfer) = self.pending.take() {
-                    finish(xfer, Heard::Close);
-                }
+                self.told(Heard::Close);
                 read
             }
             Err(error) => {
-                if let Some(xfer) = self.pending.take() {
-                    finish(xfer, Heard::Reset);
-                }
+                self.told(Heard::Reset);
                 return Err(lost(&error));
             }
         };
@@ -312,12 +335,12 @@ impl Talk {
     /// Reads; while a transfer is pending, looks now and then whether the peer's
     /// kernel has all of it.
     async fn read_heeding(&mut self, guard: &ConnGuard) -> io::Result<usize> {
-        if self.pending.is_some() {
+        if !self.pending.is_empty() {
             // The stall rule goes on watching it.
             guard.dials().set_phase(Phase::Sending);
         }
         let mut left = None;
-        while self.pending.is_some() {
+        while !self.pending.is_empty() {
             let look = self.pipe.read_some(&mut self.input, READ);
             if let Ok(read) = timeout(LOOK, look).await {
                 return read;
@@ -328,9 +351,7 @@ impl Talk {
             }
             left = now;
             if matches!(now, None | Some(0)) {
-                if let Some(xfer) = self.pending.take() {
-                    finish(xfer, Heard::Close);
-                }
+                self.told(Heard::Close);
                 guard.dials().set_phase(Phase::Idle);
             }
         }
@@ -340,8 +361,8 @@ impl Talk {
 
 /// Ends a connection by the exact clock, on the same road as every other timeout:
 /// sentenced here, then obeyed; never resolves.
-async fn out_of_time(guard: &ConnGuard) -> Over {
-    guard.dials().condemn(End::Timeout, Some(Rule::Request));
+async fn out_of_time(guard: &ConnGuard, rule: Rule) -> Over {
+    guard.dials().condemn(End::Timeout, Some(rule));
     guard.cancel().cancel();
     std::future::pending().await
 }

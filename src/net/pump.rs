@@ -26,6 +26,7 @@ pub use self::intake::{Intake, Order, Taken, Unreceived};
 use crate::meter::Dials;
 use crate::net::hub::XferGuard;
 use crate::net::pipe::Pipe;
+use crate::net::tree::BlockHasher;
 
 /// Bytes read from the file and handed to the socket at once.
 pub const CHUNK: usize = 128 << 10;
@@ -110,8 +111,24 @@ impl Outlet {
         match self.way {
             // Inside TLS the kernel has nothing it could send by itself.
             Way::SendFile if !self.pipe.is_tls() => self.run_sendfile(file, at, len, xfer).await,
-            Way::SendFile | Way::ReadWrite => self.run_read_write(file, at, len, xfer).await,
+            Way::SendFile | Way::ReadWrite => {
+                self.run_read_write(file, at, len, xfer, |_| {}).await
+            }
         }
+    }
+
+    /// As [`run`](Self::run), and hashes the payload on its way out: every chunk before
+    /// it is written, so it goes through our memory whatever the way.
+    pub async fn run_hashed(
+        &mut self,
+        file: &Arc<File>,
+        at: u64,
+        len: u64,
+        xfer: &XferGuard,
+        hasher: &mut BlockHasher,
+    ) -> Result<(), Broken> {
+        self.run_read_write(file, at, len, xfer, |chunk| hasher.update(chunk))
+            .await
     }
 
     /// Writes all of `bytes`; what lies behind the first `lead` is payload and counted as such.
@@ -138,6 +155,7 @@ impl Outlet {
         mut at: u64,
         len: u64,
         xfer: &XferGuard,
+        mut look: impl FnMut(&[u8]),
     ) -> Result<(), Broken> {
         let end = at + len;
         let mut buffer = std::mem::take(&mut self.buffer);
@@ -155,6 +173,7 @@ impl Outlet {
             if read == 0 {
                 return Err(Broken::Shrank);
             }
+            look(&buffer[lead..lead + read]);
             self.write_all(&buffer[..lead + read], lead, |sent| xfer.add(sent))
                 .await?;
             // Others want their turn: a fast peer must not hold the worker.

@@ -135,6 +135,8 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             name: serve.name,
             rights: serve.rights,
             landing: serve.landing,
+            forest: Arc::default(),
+            tab: Arc::default(),
         }),
         places: Arc::new(Semaphore::new(serve.limits.max_connections)),
         tracker: TaskTracker::new(),

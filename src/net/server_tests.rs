@@ -54,7 +54,7 @@ impl Bench {
         let door = Door::bind(([127, 0, 0, 1], 0).into(), speak).unwrap();
         let addr = door.addr();
         let serve = Serve {
-            rights: crate::entity::Rights::default(),
+            rights: crate::entity::Rights::READ_ONLY,
             landing: None,
             doors: vec![door],
             store: Arc::new(Store::open(dir.path(), Dotfiles::Hidden).unwrap()),
@@ -1156,7 +1156,7 @@ async fn every_listener_is_told_before_the_first_connection() {
             .map(|_| std::net::TcpStream::connect(doors[0].addr()).unwrap())
             .collect();
         let mut handle = start(Start::Serve(Serve {
-            rights: crate::entity::Rights::default(),
+            rights: crate::entity::Rights::READ_ONLY,
             landing: None,
             doors,
             store: Arc::new(Store::open(dir.path(), Dotfiles::Hidden).unwrap()),

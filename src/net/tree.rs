@@ -38,7 +38,7 @@ const fn len_in(size: u64, index: u64, block: u64) -> u64 {
 
 /// Makes the value of one block out of its bytes, in pieces of any length.
 ///
-/// About 2 KiB, never more. Pieces of 128 KiB and more are hashed at full speed, small
+/// About 2 KiB, never more. Pieces of 16 KiB and more are hashed at full speed, much smaller
 /// ones are not: BLAKE3 takes many chunks side by side.
 #[derive(Clone, Debug)]
 pub struct BlockHasher {

@@ -257,12 +257,15 @@ impl Fetch {
                         patience: gap,
                         stop: &stop,
                         count: |bytes| xfer.add(bytes),
+                        hasher: None,
                     };
                     let (size, version) = (kept.size, kept.version);
                     let taken = intake
                         .run(&line.pipe, &mut line.input, kept.part, order)
                         .await;
-                    let Taken { part, at, outcome } = taken;
+                    let Taken {
+                        part, at, outcome, ..
+                    } = taken;
                     self.kept = part.map(|part| Kept {
                         part,
                         at,

@@ -9,8 +9,11 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::leave::{broken, finish};
-use super::{Heard, Over, READ, Talk};
+use super::checked::tell_growth;
+use super::leave::broken;
+use super::right::Right;
+use super::small::Want;
+use super::{Over, READ, Talk};
 use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
 use crate::event::{Fact, What};
 use crate::line::size_words;
@@ -38,7 +41,7 @@ impl Talk {
             Request::Hello { .. } => {
                 let welcome = Welcome {
                     name: self.context.name.clone(),
-                    rights: self.context.rights,
+                    rights: self.rights(),
                 };
                 match self.say(guard, codec, &Reply::Welcome(welcome)).await? {
                     After::Next => Ok(After::Next),
@@ -46,6 +49,11 @@ impl Talk {
                 }
             }
             Request::Ping { token } => self.say(guard, codec, &Reply::Pong { token }).await,
+            Request::List { .. } | Request::Stat { .. } | Request::Get { .. }
+                if self.allows(Right::Read).is_err() =>
+            {
+                self.unread(guard, codec, request).await
+            }
             Request::Stat { path } => {
                 let store = Arc::clone(&self.context.store);
                 let sought = path.clone();
@@ -58,14 +66,39 @@ impl Talk {
                 }
             }
             Request::Put { path, size } => self.put(guard, codec, path, size).await,
+            Request::Rename { from, to } if codec.dialect().is_deck() => {
+                self.move_to(guard, codec, from, to).await
+            }
             Request::Rename { from, to } => self.rename(guard, codec, from, to).await,
-            // Nobody decodes these yet.
-            Request::Prove { .. }
-            | Request::Fetch { .. }
-            | Request::Store { .. }
-            | Request::Tree { .. }
-            | Request::MakeFolder { .. }
-            | Request::Delete { .. } => {
+            Request::MakeFolder { path } => self.make_folder(guard, codec, path).await,
+            Request::Delete { path } => self.delete(guard, codec, path).await,
+            Request::Fetch {
+                path,
+                offset,
+                until,
+                version,
+                check,
+            } => {
+                let want = Want {
+                    path,
+                    offset,
+                    until,
+                    version,
+                    check,
+                };
+                Box::pin(self.fetch(guard, codec, want)).await
+            }
+            Request::Store { path, size, terms } => {
+                // Boxed: what an upload needs, an idle connection does not keep.
+                Box::pin(self.store(guard, codec, path, size, terms)).await
+            }
+            Request::Tree {
+                path,
+                version,
+                detail,
+            } => Box::pin(self.tree(guard, codec, path, version, detail)).await,
+            // Said at the opening of a connection alone.
+            Request::Prove { .. } => {
                 self.say(guard, codec, &Reply::Refused(Refusal::Unsupported))
                     .await
             }
@@ -79,6 +112,20 @@ impl Talk {
                 offset,
                 version,
             } => self.get(guard, codec, path, offset, version).await,
+        }
+    }
+
+    /// Says no to who may not read.
+    async fn unread(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        request: Request,
+    ) -> Result<After, Over> {
+        let path = request.path().cloned().unwrap_or_default();
+        match self.allows(Right::Read) {
+            Err(denied) => self.refuse(guard, codec, path, denied).await,
+            Ok(()) => Ok(After::Next),
         }
     }
 
@@ -107,12 +154,7 @@ impl Talk {
         path: RemotePath,
         denied: Denied,
     ) -> Result<After, Over> {
-        guard.hub().tell(What::Refused(Fact {
-            path: Some(path),
-            cause: denied.cause,
-            detail: DisplayName::new(denied.detail.as_bytes()),
-            ..guard.fact()
-        }));
+        tell_refusal(guard, path, &denied);
         match self
             .say(guard, codec, &Reply::Refused(denied.refusal))
             .await?
@@ -196,18 +238,10 @@ impl Talk {
         let sent = self.send(codec, &source, offset, &xfer).await;
         self.last = None;
         if let Ok((_, Fate::Grew)) = sent {
-            guard.hub().tell(What::Note(Fact {
-                xfer: Some(xfer.started().xfer),
-                path: Some(xfer.started().path.clone()),
-                cause: "grew",
-                detail: DisplayName::from("it grew while it was sent; what was announced was sent"),
-                ..guard.fact()
-            }));
+            tell_growth(guard, &xfer);
         }
-        let pending = settle(sent, xfer)?;
-        if let Some(before) = std::mem::replace(&mut self.pending, pending) {
-            // Its request was here before its answer was out; what follows covers it.
-            finish(before, Heard::Close);
+        if let Some(xfer) = settle(sent, xfer)? {
+            self.await_the_peer(vec![xfer]);
         }
         Ok(After::Next)
     }
@@ -315,6 +349,16 @@ fn settle(sent: Result<(After, Fate), Broken>, xfer: XferGuard) -> Result<Option
             }
         }
     }
+}
+
+/// Tells the operator of a no, with its true reason.
+pub(super) fn tell_refusal(guard: &ConnGuard, path: RemotePath, denied: &Denied) {
+    guard.hub().tell(What::Refused(Fact {
+        path: Some(path),
+        cause: denied.cause,
+        detail: DisplayName::new(denied.detail.as_bytes()),
+        ..guard.fact()
+    }));
 }
 
 fn no_common_version(guard: &ConnGuard) -> Over {

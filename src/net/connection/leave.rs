@@ -25,10 +25,10 @@ impl Talk {
     /// Says what is to be said of an ordinary end, lingers, and fixes it.
     pub(super) async fn leave(&mut self, guard: &mut ConnGuard, over: Over) {
         let head = self.input.len() as u64;
-        if let Some(xfer) = self.pending.take() {
-            let failed = matches!(over, Over::Failed(..));
-            finish(xfer, if failed { Heard::Reset } else { Heard::Close });
-        }
+        self.told(match over {
+            Over::Failed(..) => Heard::Reset,
+            _ => Heard::Close,
+        });
         match over {
             Over::Said(xfer) => {
                 let reaction = self.linger(guard).await;
@@ -85,7 +85,7 @@ impl Talk {
 
     /// Ends as sentenced: by the clock, the operator, a newcomer or the shutdown.
     pub(super) fn obey(&mut self, guard: &mut ConnGuard) {
-        if let Some(xfer) = self.pending.take() {
+        if let Some(xfer) = std::mem::take(&mut self.pending).last() {
             self.last = Some(Arc::clone(xfer.started()));
         }
         let (end, rule) = guard.dials().verdict().unwrap_or((End::Shutdown, None));
@@ -123,6 +123,13 @@ impl Talk {
             _ => {}
         }
         guard.end(end, "");
+    }
+
+    /// The peer's next step tells how the transfers ended that it had yet to acknowledge.
+    pub(super) fn told(&mut self, heard: Heard) {
+        for xfer in self.pending.drain(..) {
+            finish(xfer, heard);
+        }
     }
 
     /// Where the lingering did not settle it: waits until the peer's kernel has

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::answer::off_loop;
 use super::leave::lost;
+use super::right::Right;
 use super::{Doubt, Over, Talk};
 use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
 use crate::event::{Clash, Fact, What};
@@ -28,20 +29,13 @@ const INTAKE: usize = 256 << 10;
 const DISK_LOOK: Duration = Duration::from_millis(100);
 
 /// Why an upload did not come to its end.
-enum Unkept {
+pub(super) enum Unkept {
     /// The payload broke its dialect's rules, or says itself that there is none.
     Broken(Malformed),
     /// The socket or the disk failed.
     Lost(Over),
     /// The disk.
     Disk(Unlanded),
-}
-
-/// What a peer wants to write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Right {
-    Upload,
-    Rename,
 }
 
 impl Talk {
@@ -81,7 +75,7 @@ impl Talk {
         guard.dials().set_phase(Phase::Receiving);
         let taken = self.take_in(guard, codec, part, &xfer).await;
         self.last = None;
-        self.store(guard, taken, xfer, &landing, name).await
+        self.land(guard, taken, xfer, &landing, name).await
     }
 
     /// Gives a file another name.
@@ -127,29 +121,21 @@ impl Talk {
         right: Right,
         path: &RemotePath,
     ) -> Result<(Arc<Landing>, String), Denied> {
-        let denied = |refusal: Refusal, cause, detail: String| Denied {
-            refusal,
-            cause,
-            detail,
+        self.allows(right)?;
+        let Some(landing) = self.context.landing.clone() else {
+            return Err(Denied {
+                refusal: Refusal::NotAllowed,
+                cause: "not_allowed",
+                detail: "nothing is written here".to_owned(),
+            });
         };
-        let (allowed, flag) = match right {
-            Right::Upload => (self.context.rights.upload, "--allow-upload"),
-            Right::Rename => (self.context.rights.rename, "--allow-rename"),
-        };
-        let landing = match &self.context.landing {
-            Some(landing) if allowed => Arc::clone(landing),
-            _ => {
-                let words = format!("not allowed here; {flag} would allow it");
-                return Err(denied(Refusal::NotAllowed, "not_allowed", words));
-            }
-        };
-        if self.doubt == Doubt::Smuggled {
-            let words = "right behind upload data: it may be content that looks like a command";
-            return Err(denied(Refusal::NotAllowed, "smuggled", words.to_owned()));
-        }
         let name = path.as_str().unwrap_or_default();
         if let Some(why) = landing.refuses_from_peer(name) {
-            return Err(denied(Refusal::BadName, "bad_name", why.to_owned()));
+            return Err(Denied {
+                refusal: Refusal::BadName,
+                cause: "bad_name",
+                detail: why.to_owned(),
+            });
         }
         Ok((landing, name.to_owned()))
     }
@@ -211,7 +197,7 @@ impl Talk {
     }
 
     /// Gives what came its name, and tells how it went.
-    async fn store(
+    async fn land(
         &mut self,
         guard: &ConnGuard,
         taken: Result<(Part, Finale, Cue), Unkept>,
@@ -269,9 +255,19 @@ impl Talk {
     }
 }
 
+impl From<Unkept> for Over {
+    fn from(why: Unkept) -> Self {
+        match why {
+            Unkept::Broken(malformed) => Self::Malformed(malformed),
+            Unkept::Lost(over) => over,
+            Unkept::Disk(error) => Self::Failed("disk", error.to_string()),
+        }
+    }
+}
+
 /// Waits for our own disk: the peer does not stand still meanwhile, so the stall
 /// rule sees life. Kick and shutdown still end the wait.
-async fn at_work<T>(guard: &ConnGuard, work: impl Future<Output = T>) -> T {
+pub(super) async fn at_work<T>(guard: &ConnGuard, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     loop {
         match timeout(DISK_LOOK, &mut work).await {
@@ -288,7 +284,7 @@ fn undone(error: &Unlanded, xfer: XferGuard) -> Over {
     Over::Failed(denied.cause, denied.detail)
 }
 
-fn unlanded(error: &Unlanded) -> Denied {
+pub(super) fn unlanded(error: &Unlanded) -> Denied {
     let (refusal, cause) = match error {
         Unlanded::Name(_) => (Refusal::BadName, "bad_name"),
         Unlanded::Taken => (Refusal::NotAllowed, "exists"),

@@ -8,14 +8,14 @@ use std::io;
 
 use tokio::task::JoinHandle;
 
-use super::intake::{Written, write_behind};
+use super::intake::{Load, Written, write_behind};
 use crate::net::store::landing::{Part, Unlanded};
 
 /// The writing end of one incoming file.
 #[derive(Debug)]
 pub struct Desk {
     part: Option<Part>,
-    writing: Option<JoinHandle<Written>>,
+    writing: Option<JoinHandle<Written<Part>>>,
     at: u64,
 }
 
@@ -37,10 +37,14 @@ impl Desk {
     /// Hands a buffer over; waits for the one before.
     pub async fn write(&mut self, buffer: Vec<u8>) -> Result<(), Unlanded> {
         self.settle().await?;
-        let part = self.part.take().ok_or_else(gone)?;
+        let load = Load {
+            sink: self.part.take().ok_or_else(gone)?,
+            hasher: None,
+            buffer,
+        };
         let at = self.at;
-        self.at += buffer.len() as u64;
-        self.writing = Some(write_behind(part, buffer, at));
+        self.at += load.buffer.len() as u64;
+        self.writing = Some(write_behind(load, at));
         Ok(())
     }
 
@@ -54,8 +58,8 @@ impl Desk {
         let Some(task) = self.writing.take() else {
             return Ok(());
         };
-        let (part, _, done) = task.await.map_err(io::Error::other)?;
-        self.part = Some(part);
+        let (load, done) = task.await.map_err(io::Error::other)?;
+        self.part = Some(load.sink);
         done
     }
 }

@@ -1,12 +1,15 @@
 //! Coming in: a stretch of a file from the socket to the disk.
 //!
-//! Two buffers, one at the socket and one at the disk. It knows a socket, an
-//! open part and how long the peer may be silent; it says how far the disk got.
-//! It must never know what the file is called, whose it is or which dialect
-//! brought it, and it writes nothing behind a write that failed.
+//! Two buffers, one at the socket and one at the disk. The thread that writes a
+//! buffer hashes it first where that is wanted: no second pass over the bytes.
+//! It knows a pipe, what is written to and how long the peer may be silent; it
+//! says how far the disk got. It must never know what the file is called, whose it
+//! is or which dialect brought it, and it writes nothing behind a write that failed.
 
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -14,9 +17,10 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::net::pipe::Pipe;
-use crate::net::store::landing::{Part, Unlanded};
+use crate::net::store::landing::{Parcel, Part, Unlanded};
+use crate::net::tree::BlockHasher;
 
-/// Bytes received before they are handed to the disk.
+/// Bytes received before they are handed to the disk: a stream holds two of these, 1 MiB.
 pub(super) const INTAKE: usize = 512 << 10;
 
 /// Why a file stopped coming in.
@@ -34,6 +38,39 @@ pub enum Unreceived {
     Stopped,
 }
 
+/// What a stretch is written to: one stream's own part, or a handle on one that several
+/// streams fill side by side.
+pub trait Sink: Send + 'static {
+    /// The file, for writing at offsets.
+    fn file(&self) -> &Arc<File>;
+
+    /// Called before the bytes from `from` to `to` are written.
+    ///
+    /// # Errors
+    /// The disk has no room for them, or said no.
+    fn make_room(&mut self, from: u64, to: u64) -> Result<(), Unlanded>;
+}
+
+impl Sink for Part {
+    fn file(&self) -> &Arc<File> {
+        Part::file(self)
+    }
+
+    fn make_room(&mut self, _: u64, to: u64) -> Result<(), Unlanded> {
+        Part::make_room(self, to)
+    }
+}
+
+impl Sink for Arc<Parcel> {
+    fn file(&self) -> &Arc<File> {
+        Parcel::file(self)
+    }
+
+    fn make_room(&mut self, from: u64, to: u64) -> Result<(), Unlanded> {
+        Parcel::make_room(self, from, to)
+    }
+}
+
 /// One stretch of a file on its way in.
 #[derive(Debug)]
 pub struct Order<'c, F> {
@@ -47,41 +84,47 @@ pub struct Order<'c, F> {
     pub stop: &'c CancellationToken,
     /// Counts bytes as they arrive.
     pub count: F,
+    /// Hashes the stretch on its way, if that is wanted.
+    pub hasher: Option<BlockHasher>,
 }
 
 /// How far a stretch came.
 #[derive(Debug)]
-pub struct Taken {
-    /// The part; `None` only if the thread that wrote it panicked.
-    pub part: Option<Part>,
+pub struct Taken<S = Part> {
+    /// What was written to; `None` only if the thread that wrote panicked.
+    pub part: Option<S>,
     /// The file offset behind the last byte the disk took.
     pub at: u64,
+    /// The order's hasher with every byte up to `at` in it; `None` if a write failed.
+    pub hasher: Option<BlockHasher>,
     /// Whether all of it came.
     pub outcome: Result<(), Unreceived>,
 }
 
-/// The receiving end of one file: two buffers, one at the socket, one at the disk.
+/// The receiving end of one stream: two buffers, one at the socket, one at the disk.
 #[derive(Debug, Default)]
 pub struct Intake {
-    spare: Vec<u8>,
+    /// Empty buffers; with those in use there are never more than two.
+    spare: Vec<Vec<u8>>,
 }
 
 impl Intake {
     /// Takes a stretch off the socket (what is left over in `input` first) into the part.
-    pub async fn run<F: Fn(u64)>(
+    pub async fn run<S: Sink, F: Fn(u64)>(
         &mut self,
         pipe: &Pipe,
         input: &mut Vec<u8>,
-        part: Part,
-        order: Order<'_, F>,
-    ) -> Taken {
-        let end = order.at + order.len;
+        part: S,
+        mut order: Order<'_, F>,
+    ) -> Taken<S> {
+        let end = order.at.saturating_add(order.len);
         let mut taken = Taken {
             part: Some(part),
             at: order.at,
+            hasher: order.hasher.take(),
             outcome: Ok(()),
         };
-        let mut filling = std::mem::take(&mut self.spare);
+        let mut filling = self.spare.pop().unwrap_or_default();
         let mut writing = None;
         while taken.at < end && taken.outcome.is_ok() {
             taken.outcome = fill(pipe, input, &mut filling, end - taken.at, &order).await;
@@ -90,29 +133,45 @@ impl Intake {
             if filling.is_empty() || matches!(taken.outcome, Err(Unreceived::Disk(_))) {
                 continue;
             }
-            let Some(part) = taken.part.take() else { break };
-            let full = std::mem::replace(&mut filling, std::mem::take(&mut self.spare));
-            let filled = full.len() as u64;
-            writing = Some((taken.at, write_behind(part, full, taken.at)));
+            let Some(sink) = taken.part.take() else { break };
+            let empty = self.spare.pop().unwrap_or_default();
+            let buffer = std::mem::replace(&mut filling, empty);
+            let filled = buffer.len() as u64;
+            let load = Load {
+                sink,
+                buffer,
+                hasher: taken.hasher.take(),
+            };
+            writing = Some((taken.at, write_behind(load, taken.at)));
             taken.at += filled;
         }
         self.settle(&mut writing, &mut taken).await;
+        // For the next stretch: nothing is asked of the allocator between two.
+        filling.clear();
+        self.spare.push(filling);
         taken
     }
 
-    /// Waits for the write behind, and takes part and buffer back.
-    async fn settle(
+    /// The bytes of its buffers while nothing runs.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.spare.iter().map(Vec::capacity).sum()
+    }
+
+    /// Waits for the write behind, and takes back what travelled with it.
+    async fn settle<S>(
         &mut self,
-        writing: &mut Option<(u64, JoinHandle<Written>)>,
-        taken: &mut Taken,
+        writing: &mut Option<(u64, JoinHandle<Written<S>>)>,
+        taken: &mut Taken<S>,
     ) {
         let Some((from, task)) = writing.take() else {
             return;
         };
         let failed = match task.await {
-            Ok((part, buffer, done)) => {
-                taken.part = Some(part);
-                self.spare = buffer;
+            Ok((load, done)) => {
+                taken.part = Some(load.sink);
+                taken.hasher = load.hasher;
+                self.spare.push(load.buffer);
                 done.err()
             }
             Err(gone) => Some(Unlanded::Disk(io::Error::other(gone))),
@@ -121,23 +180,39 @@ impl Intake {
             // The disk's word goes before the socket's: it is the one that cannot be retried.
             // From here on nothing is written: what comes later would stand behind a hole.
             taken.at = from;
+            // It has seen bytes that the disk has not.
+            taken.hasher = None;
             taken.outcome = Err(Unreceived::Disk(error));
         }
     }
 }
 
-/// A write that is done: the part, the empty buffer, and how it went.
-pub(super) type Written = (Part, Vec<u8>, Result<(), Unlanded>);
+/// What travels to the thread that writes, and back.
+#[derive(Debug)]
+pub(super) struct Load<S> {
+    pub(super) sink: S,
+    /// Full on the way there, empty on the way back.
+    pub(super) buffer: Vec<u8>,
+    pub(super) hasher: Option<BlockHasher>,
+}
 
-/// Writes a buffer at an offset, on a blocking thread.
-pub(super) fn write_behind(mut part: Part, mut buffer: Vec<u8>, at: u64) -> JoinHandle<Written> {
+/// A write that is done, and how it went.
+pub(super) type Written<S> = (Load<S>, Result<(), Unlanded>);
+
+/// Hashes a buffer if that is wanted and writes it at an offset, on a blocking thread.
+pub(super) fn write_behind<S: Sink>(mut load: Load<S>, at: u64) -> JoinHandle<Written<S>> {
     // std's File on a blocking thread: tokio's own loses the error of a full disk.
     spawn_blocking(move || {
-        let done = part
-            .make_room(at + buffer.len() as u64)
-            .and_then(|()| Ok(part.file().write_all_at(&buffer, at)?));
-        buffer.clear();
-        (part, buffer, done)
+        if let Some(hasher) = &mut load.hasher {
+            hasher.update(&load.buffer);
+        }
+        let end = at + load.buffer.len() as u64;
+        let done = load
+            .sink
+            .make_room(at, end)
+            .and_then(|()| Ok(load.sink.file().write_all_at(&load.buffer, at)?));
+        load.buffer.clear();
+        (load, done)
     })
 }
 
@@ -151,6 +226,8 @@ async fn fill<F: Fn(u64)>(
     order: &Order<'_, F>,
 ) -> Result<(), Unreceived> {
     let goal = usize::try_from(want).unwrap_or(INTAKE).min(INTAKE);
+    // Exactly: growing by doubling could take twice the bound.
+    buffer.reserve_exact(goal);
     if !input.is_empty() {
         let take = input.len().min(goal);
         buffer.extend(input.drain(..take));

@@ -146,6 +146,11 @@ impl Landing {
         })
     }
 
+    /// What it keeps free on its disk.
+    pub const fn floor(&self) -> Floor {
+        self.floor
+    }
+
     /// Whether a name is taken here (a dangling link takes it too).
     pub fn is_taken(&self, name: &str) -> bool {
         statat(&*self.dir, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()

@@ -192,6 +192,15 @@ fn a_wrong_number_of_values_has_no_root() {
     assert!(merge(BLOCK + 1, &[value; 2]).is_some());
 }
 
+/// The dialect may not name this room, nor this room the dialect: they must agree all the same.
+#[test]
+fn a_block_is_what_the_dialect_says() {
+    use crate::net::wire::deck;
+    assert_eq!(BLOCK, deck::BLOCK);
+    const { assert!(BLOCK <= deck::BLOCK_MAX && BLOCK.is_power_of_two()) };
+    assert_eq!(BLOCK % CHUNK_LEN as u64, 0);
+}
+
 #[test]
 fn blocks_are_counted_to_the_last_byte() {
     assert_eq!((blocks(0), blocks(1), blocks(BLOCK)), (0, 1, 1));
@@ -304,7 +313,7 @@ fn the_pace_of_hashing_in_pieces() {
             }
         });
         eprint!("  blake3 4M {plain:.2}");
-        for kib in [16, 32, 64, 128, 256, 512, 1024, 4096] {
+        for kib in [1, 4, 16, 32, 64, 128, 256, 512, 1024, 4096] {
             let mut pieces = Vec::new();
             let rate = pace(&mut || {
                 pieces = values_in(&content, BLOCK, || kib << 10);

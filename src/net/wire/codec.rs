@@ -133,6 +133,13 @@ pub trait ServerCodec: Payload + Send {
     /// peer announced.
     fn decode(&mut self, input: &[u8]) -> Result<Option<(usize, Request)>, Malformed>;
 
+    /// What stands at the front of `input`: looked at, not taken. For requests that
+    /// are answered together, where `decode` must not go too far ahead of the answers.
+    fn upcoming(&self, input: &[u8]) -> Upcoming {
+        let _ = input;
+        Upcoming::Other
+    }
+
     /// Reads a request whose end is told by a cue other than bytes: by silence or
     /// by the close. Called after `decode` found none in the same bytes.
     fn decode_on(&mut self, input: &[u8], cue: Cue) -> Result<Option<(usize, Request)>, Malformed> {
@@ -206,10 +213,34 @@ pub trait ServerCodec: Payload + Send {
 
     /// Reads what frames the payload of a `Store`, which comes in blocks:
     /// the bytes used and what they say. `Ok(None)` means more bytes are needed.
+    ///
+    /// A payload is due behind an eager request, and behind `Here` and `Again`, until
+    /// [`Piece::End`] or [`Piece::GivenUp`]: `decode` is not asked meanwhile. A refusal
+    /// said meanwhile is the answer, and what is due is read all the same.
+    ///
+    /// # Errors
+    /// The payload is broken (a block that is none of the file's, one too many, one
+    /// without its value), or none is due.
     fn piece(&mut self, input: &[u8]) -> Result<Option<(usize, Piece)>, Malformed> {
         let _ = input;
         Err(Malformed::new("order", "no payload is due"))
     }
+}
+
+/// What a server's input begins with, as far as requests are answered together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upcoming {
+    /// More bytes are needed to tell.
+    Unclear,
+    /// A whole `Fetch`.
+    Fetch,
+    /// A whole `Store` whose payload follows at once.
+    Eager {
+        /// The file's bytes, as announced.
+        size: u64,
+    },
+    /// Anything else, a broken frame included.
+    Other,
 }
 
 /// What frames a payload that comes in blocks.
@@ -319,6 +350,8 @@ pub trait ClientCodec: Payload + Send + Sync {
     }
 
     /// Appends what stands behind the last block: the root, or why there is no more.
+    /// Said once for every payload that was wanted, even where the answer is a refusal
+    /// by then; nothing else may be asked before.
     fn close(&mut self, root: Result<Option<Root>, Refusal>, out: &mut Vec<u8>) {
         let _ = (root, out);
     }

@@ -204,6 +204,51 @@
 //! ping 300                     49 7E 1B 00 00 00 05  A1 00 19 01 2C
 //! pong 300                     49 7E 1C 00 00 00 05  A1 00 19 01 2C
 //! refused, not found           49 7E 1D 00 00 00 03  A1 00 01
+//! refused, taken               49 7E 1D 00 00 00 03  A1 00 0E
+//! get all blocks of a.txt      49 7E 16 00 00 00 0C  A3 00 65 61 2E 74 78 74 01 00 04 01
+//! get its second, anew         49 7E 16 00 00 00 19  A5 00 65 61 2E 74 78 74 01 1A 00
+//!                              40 00 00 02 41 CA 03 1A 00 80 00 00 04 02
+//! content: all blocks          49 7E 17 00 00 00 0C  A5 00 03 01 00 02 07 03 41 CA 04 03
+//! block: the first and last    49 7E 18 00 00 00 05  A2 00 00 01 03
+//! block-end, its value         49 7E 19 00 00 00 24  A1 00 58 20 0B 8B 60 24 8F AD 7A
+//!                              C6 DF AC 22 1B 7E 01 A8 B9 1C 77 24 21 A1 5B 38 7D D1 FB
+//!                              2D 6A 94 AE E4 38
+//! end, the root                49 7E 1A 00 00 00 24  A1 00 58 20 0B 8B 60 24 8F AD 7A
+//!                              C6 DF AC 22 1B 7E 01 A8 B9 1C 77 24 21 A1 5B 38 7D D1 FB
+//!                              2D 6A 94 AE E4 38
+//! tree of a.txt: the root      49 7E 1E 00 00 00 0A  A2 00 65 61 2E 74 78 74 02 00
+//! tree of CA: the values       49 7E 1E 00 00 00 0D  A3 00 65 61 2E 74 78 74 01 41 CA 02 01
+//! values: one, and the root    49 7E 1F 00 00 00 4F  A5 00 00 01 81 58 20 0B 8B 60 24
+//!                              8F AD 7A C6 DF AC 22 1B 7E 01 A8 B9 1C 77 24 21 A1 5B 38
+//!                              7D D1 FB 2D 6A 94 AE E4 38 02 58 20 0B 8B 60 24 8F AD 7A
+//!                              C6 DF AC 22 1B 7E 01 A8 B9 1C 77 24 21 A1 5B 38 7D D1 FB
+//!                              2D 6A 94 AE E4 38 03 03 04 41 CA
+//! values: block 2, and more    49 7E 1F 00 00 00 2F  A4 00 02 01 81 58 20 0B 8B 60 24
+//!                              8F AD 7A C6 DF AC 22 1B 7E 01 A8 B9 1C 77 24 21 A1 5B 38
+//!                              7D D1 FB 2D 6A 94 AE E4 38 03 1A 01 00 00 00 05 F5
+//! put a.txt, replacing         49 7E 20 00 00 00 13  A6 00 65 61 2E 74 78 74 01 03 02
+//!                              41 CA 03 07 04 02 05 01
+//! put a.txt, eager             49 7E 20 00 00 00 11  A5 00 65 61 2E 74 78 74 01 03 02
+//!                              41 CA 05 01 06 01
+//! put a.txt, unchecked         49 7E 20 00 00 00 0F  A4 00 65 61 2E 74 78 74 01 03 02
+//!                              41 CA 04 01
+//! here: 0, 1 and 4             49 7E 21 00 00 00 07  A1 00 84 00 02 04 01
+//! again: 2                     49 7E 22 00 00 00 05  A1 00 82 02 01
+//! stored, with its root        49 7E 23 00 00 00 2B  A2 00 65 61 2E 74 78 74 01 58 20
+//!                              0B 8B 60 24 8F AD 7A C6 DF AC 22 1B 7E 01 A8 B9 1C 77 24
+//!                              21 A1 5B 38 7D D1 FB 2D 6A 94 AE E4 38
+//! stored, unchecked            49 7E 23 00 00 00 08  A1 00 65 61 2E 74 78 74
+//! wait: 5 of 300               49 7E 24 00 00 00 07  A2 00 05 01 19 01 2C
+//! mkdir d                      49 7E 25 00 00 00 04  A1 00 61 64
+//! done                         49 7E 26 00 00 00 01  A0
+//! rename d to e                49 7E 27 00 00 00 07  A2 00 61 64 01 61 65
+//! delete d                     49 7E 28 00 00 00 04  A1 00 61 64
+//! prove, "me"                  49 7E 29 00 00 00 28  A2 00 58 20 AB AB AB AB AB AB AB
+//!                              AB AB AB AB AB AB AB AB AB AB AB AB AB AB AB AB AB AB AB
+//!                              AB AB AB AB AB AB 01 62 6D 65
+//! prove, the server            49 7E 29 00 00 00 24  A1 00 58 20 CD CD CD CD CD CD CD
+//!                              CD CD CD CD CD CD CD CD CD CD CD CD CD CD CD CD CD CD CD
+//!                              CD CD CD CD CD CD
 //! ```
 
 mod asked;
@@ -229,10 +274,11 @@ use crate::entity::Dialect;
 /// The version spoken here.
 pub const VERSION: u64 = 1;
 
-/// The longest body of any frame, in bytes; only a page may be that long.
+/// The longest body of any frame, in bytes; only a page, a values, a here and an again
+/// may be that long.
 pub const BODY_MAX: usize = 256 * 1024;
 
-/// The longest body of every frame but a page, in bytes.
+/// The longest body of every other frame, in bytes.
 pub const SMALL_BODY_MAX: usize = 16 * 1024;
 
 /// The longest run of raw bytes a get is answered with, in bytes.

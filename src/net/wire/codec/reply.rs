@@ -86,11 +86,14 @@ pub enum Reply {
     /// To `Put`: send on. Where a dialect has no word for it, nothing is said.
     Ready,
     /// To `Store`: send on, all but these blocks, which an earlier try has brought.
+    /// Nothing is said where the payload follows at once.
     Here {
         /// In ascending order, without overlap.
         blocks: Vec<Span>,
     },
     /// To `Store`, behind the payload: these blocks did not agree; they alone come again.
+    /// Only where the payload was asked for: an eager one leaves as refused (corrupt),
+    /// because the next request stands behind it.
     Again {
         /// Which.
         blocks: Vec<Span>,
@@ -309,7 +312,8 @@ pub enum Answer {
     Stored(Stored),
     /// To `MakeFolder` and `Delete`.
     Done,
-    /// The server is still at it; the answer is yet to come.
+    /// The server is still at it; the answer is yet to come. As many may come as the
+    /// server likes: how long that is borne is the caller's to say.
     Wait {
         /// Bytes done.
         done: u64,

@@ -197,7 +197,7 @@ pub struct Terms {
     pub taken: Taken,
     /// Whether blocks carry their values.
     pub check: Check,
-    /// Whether the payload follows without waiting for `Reply::Ready`.
+    /// Whether the payload follows without waiting for `Reply::Here`.
     pub pace: Pace,
 }
 

@@ -303,3 +303,7 @@ fn check_spans(spans: &[Span], size: u64) -> Result<(), Malformed> {
         Some(fault) => Err(Malformed::new("block", fault)),
     }
 }
+
+#[cfg(test)]
+#[path = "asked_tests.rs"]
+mod tests;

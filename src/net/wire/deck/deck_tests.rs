@@ -1,9 +1,10 @@
 //! deck's specification held against its code: the examples, the table of types, the bounds.
 
 use super::*;
-use crate::entity::{Dialect, Entry, Kind, RemotePath, Rights};
+use crate::entity::{Dialect, Entry, Kind, RemotePath, Rights, Root};
 use crate::net::wire::codec::{
-    ClientCodec, Content, Page, Refusal, Reply, Request, ServerCodec, Version, Welcome,
+    Check, ClientCodec, Content, Detail, Pace, Page, Refusal, Reply, Request, ServerCodec, Span,
+    Stored, Taken, Terms, Values, Version, Welcome,
 };
 use frame::Type;
 
@@ -137,6 +138,193 @@ fn the_examples_of_payload_are_what_is_sent() {
     stands("end, changed", end);
 }
 
+/// The value of a file that says "hi" and is one block: its root.
+fn hi() -> [u8; 32] {
+    *blake3::hash(b"hi\n").as_bytes()
+}
+
+fn ca() -> Option<Version> {
+    Version::new(&[0xCA])
+}
+
+fn mark(bytes: &[u8]) -> Version {
+    Version::new(bytes).unwrap_or_else(|| Version::from([0; 56]))
+}
+
+#[test]
+fn the_examples_of_stretches_are_what_is_sent() {
+    let fetch = |offset, until, version, check| Request::Fetch {
+        path: "a.txt".into(),
+        offset,
+        until,
+        version,
+        check,
+    };
+    asks(
+        "get all blocks of a.txt",
+        &fetch(0, None, None, Check::Blocks),
+    );
+    asks(
+        "get its second, anew",
+        &fetch(BLOCK, Some(2 * BLOCK), ca(), Check::Anew),
+    );
+    let content = Content {
+        size: 3,
+        offset: 0,
+        mtime: Some(7),
+        version: ca(),
+    };
+    let stretch = Reply::Stretch { content, until: 3 };
+    says("content: all blocks", &stretch);
+    let (mut server, mut out) = (Server::default(), Vec::new());
+    server.encode(&stretch, &mut out);
+    out.clear();
+    assert_eq!(server.next_run(0, 3, &mut out), 3);
+    stands("block: the first and last", &out);
+    out.clear();
+    server.seal(Some(hi()), &mut out);
+    stands("block-end, its value", &out);
+    out.clear();
+    server.close(Ok(Some(Root(hi()))), &mut out);
+    stands("end, the root", &out);
+}
+
+#[test]
+fn the_examples_of_trees_are_what_is_sent() {
+    let tree = |version, detail| Request::Tree {
+        path: "a.txt".into(),
+        version,
+        detail,
+    };
+    asks("tree of a.txt: the root", &tree(None, Detail::Root));
+    asks("tree of CA: the values", &tree(ca(), Detail::Values));
+    let last = Values {
+        values: vec![hi()],
+        root: Some(Root(hi())),
+        size: 3,
+        version: ca(),
+        ..Values::default()
+    };
+    says("values: one, and the root", &Reply::Values(last));
+    let part = Values {
+        first: 2,
+        values: vec![hi()],
+        size: 4 * BLOCK,
+        more: true,
+        ..Values::default()
+    };
+    says("values: block 2, and more", &Reply::Values(part));
+}
+
+#[test]
+fn the_examples_of_uploads_are_what_is_sent() {
+    let put = |mtime, taken, check, pace| Request::Store {
+        path: "a.txt".into(),
+        size: 3,
+        terms: Box::new(Terms {
+            source: mark(&[0xCA]),
+            mtime,
+            taken,
+            check,
+            pace,
+        }),
+    };
+    let asked = put(Some(7), Taken::Replace, Check::Blocks, Pace::Asked);
+    asks("put a.txt, replacing", &asked);
+    let eager = put(None, Taken::Refuse, Check::Blocks, Pace::Eager);
+    asks("put a.txt, eager", &eager);
+    asks(
+        "put a.txt, unchecked",
+        &put(None, Taken::Rename, Check::None, Pace::Asked),
+    );
+    let (mut client, mut out) = (Client::default(), Vec::new());
+    client.greet("me", &mut out);
+    assert_eq!(client.ask(&eager, &mut out), Ok(()));
+    out.clear();
+    client.block(0, 3, &mut out);
+    stands("block: the first and last", &out);
+    out.clear();
+    client.seal(Some(hi()), &mut out);
+    stands("block-end, its value", &out);
+    out.clear();
+    client.close(Ok(Some(Root(hi()))), &mut out);
+    stands("end, the root", &out);
+
+    let mut server = greeted(size_put(5 * BLOCK));
+    let span = |first, count| Span { first, count };
+    let mut said = |label: &str, reply: &Reply| {
+        let mut out = Vec::new();
+        server.encode(reply, &mut out);
+        stands(label, &out);
+        assert!(matches!(server.piece(&raw(0x1A, &[0xA0])), Ok(Some(_))));
+    };
+    let here = vec![span(0, 2), span(4, 1)];
+    said("here: 0, 1 and 4", &Reply::Here { blocks: here });
+    let again = vec![span(2, 1)];
+    said("again: 2", &Reply::Again { blocks: again });
+    let stored = |root| {
+        Reply::Stored(Stored {
+            name: "a.txt".into(),
+            root,
+        })
+    };
+    says("stored, with its root", &stored(Some(Root(hi()))));
+    says("stored, unchecked", &stored(None));
+    says("wait: 5 of 300", &Reply::Wait { done: 5, of: 300 });
+}
+
+/// A put of an unchecked file of this size.
+fn size_put(size: u64) -> Vec<u8> {
+    let mut out = Vec::new();
+    let terms = Terms {
+        source: mark(b"s"),
+        mtime: None,
+        taken: Taken::Refuse,
+        check: Check::None,
+        pace: Pace::Asked,
+    };
+    upload::put_put("a", size, &terms, &mut out);
+    out
+}
+
+/// A server that was greeted and has heard this request.
+fn greeted(request: Vec<u8>) -> Server {
+    let mut server = Server::default();
+    for bytes in [raw(0x10, b"\xA1\x00\x81\x01"), request] {
+        assert!(matches!(server.decode(&bytes), Ok(Some((used, _))) if used == bytes.len()));
+    }
+    server
+}
+
+#[test]
+fn the_examples_of_the_rest_are_what_is_sent() {
+    let path = RemotePath::from("d");
+    asks("mkdir d", &Request::MakeFolder { path: path.clone() });
+    says("done", &Reply::Done);
+    says("done", &Reply::Renamed);
+    asks("delete d", &Request::Delete { path: path.clone() });
+    let to = "e".into();
+    asks("rename d to e", &Request::Rename { from: path, to });
+    says("refused, taken", &Reply::Refused(Refusal::Exists));
+    let (mut client, mut out) = (Client::over(Dialect::DeckTls), Vec::new());
+    let prove = Request::Prove {
+        proof: [0xAB; 32],
+        name: "me".into(),
+    };
+    assert_eq!(client.ask(&prove, &mut out), Ok(()));
+    stands("prove, \"me\"", &out);
+    says("prove, the server", &Reply::Proof([0xCD; 32]));
+}
+
+#[test]
+fn every_code_has_its_cell_in_the_specification() {
+    let specification = specification();
+    for refusal in Refusal::ALL {
+        let cell = format!("| {} | ", value::code(refusal));
+        assert!(specification.contains(&cell), "{cell}");
+    }
+}
+
 #[test]
 fn every_type_has_its_row_in_the_specification() {
     let specification = specification();
@@ -176,8 +364,10 @@ fn every_type_has_its_row_in_the_specification() {
 fn the_bounds_of_the_specification_are_the_bounds() {
     assert_eq!((BODY_MAX, SMALL_BODY_MAX), (262_144, 16_384));
     assert_eq!((BLOCK_MAX, PAGE_ENTRIES), (16_777_216, 1000));
+    assert_eq!((BLOCK, SPANS_MAX, VALUES_MAX), (4_194_304, 8192, 4096));
+    assert_eq!(Version::MAX, 64);
     assert_eq!(Server::default().dialect(), Dialect::Deck);
-    assert_eq!(Server::default().head_limit(), 7 + 16_384);
+    assert_eq!(Server::default().head_limit(), 2 * (7 + 16_384));
     assert_eq!(Client::default().head_limit(), 7 + 262_144);
     assert_eq!(Server::default().size_limit(), u64::MAX);
 }

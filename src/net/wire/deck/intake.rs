@@ -178,3 +178,7 @@ impl Intake {
         Ok(Some((used, piece)))
     }
 }
+
+#[cfg(test)]
+#[path = "intake_tests.rs"]
+mod tests;

@@ -12,7 +12,8 @@ use super::intake::Intake;
 use super::{BLOCK_MAX, SMALL_BODY_MAX, body, listable, listing, payload, tree, upload};
 use crate::entity::{Dialect, Root};
 use crate::net::wire::codec::{
-    After, Malformed, Payload, Piece, Refusal, Reply, Request, ServerCodec, Value, Version,
+    After, Malformed, Pace, Payload, Piece, Refusal, Reply, Request, ServerCodec, Upcoming, Value,
+    Version,
 };
 use body::Common;
 
@@ -67,10 +68,8 @@ impl Server {
     }
 
     fn due(&self) -> &'static [Type] {
-        if let Some(intake) = self.intake.as_ref().filter(|intake| intake.is_due()) {
-            return intake.due();
-        }
         match (self.greeting, self.cover) {
+            _ if self.is_payload_due() => self.intake.map_or(&[], |intake| intake.due()),
             (Greeting::Awaited, Cover::Open) => &[Type::Hello],
             (Greeting::Awaited, Cover::Tls) => &[Type::Hello, Type::Prove],
             (Greeting::Heard | Greeting::Answered, _) => &[
@@ -86,6 +85,10 @@ impl Server {
             ],
             (Greeting::Foreign, _) => &[],
         }
+    }
+
+    fn is_payload_due(&self) -> bool {
+        self.intake.is_some_and(|intake| intake.is_due())
     }
 
     fn read(&mut self, kind: Type, body: &[u8]) -> Result<Request, Malformed> {
@@ -157,44 +160,77 @@ impl ServerCodec for Server {
     }
 
     fn head_limit(&self) -> usize {
-        HEAD + SMALL_BODY_MAX
+        // A spoilt block-end and the end behind it are taken together.
+        2 * (HEAD + SMALL_BODY_MAX)
     }
 
     fn decode(&mut self, input: &[u8]) -> Result<Option<(usize, Request)>, Malformed> {
-        if self.intake.is_some_and(|intake| intake.is_due()) {
+        if self.is_payload_due() {
             return Err(Malformed::new("order", "the payload comes first"));
         }
         let Some(frame) = frame::take(input, self.due())? else {
             return Ok(None);
         };
         let request = self.read(frame.kind, frame.body)?;
+        if self.greeting == Greeting::Heard && frame.kind != Type::Hello {
+            self.greeting = Greeting::Answered;
+        }
         Ok(Some((frame.used, request)))
     }
 
+    fn upcoming(&self, input: &[u8]) -> Upcoming {
+        let greeted = matches!(self.greeting, Greeting::Heard | Greeting::Answered);
+        if !greeted || self.intake.is_some_and(|intake| intake.is_due()) {
+            return Upcoming::Other;
+        }
+        let frame = match frame::take(input, &[Type::Get, Type::Put]) {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return Upcoming::Unclear,
+            Err(_) => return Upcoming::Other,
+        };
+        if frame.kind == Type::Get {
+            return match body::get(frame.body) {
+                Ok(Request::Fetch { .. }) => Upcoming::Fetch,
+                _ => Upcoming::Other,
+            };
+        }
+        match upload::put(frame.body) {
+            Ok((_, size, terms)) if terms.pace == Pace::Eager => Upcoming::Eager { size },
+            _ => Upcoming::Other,
+        }
+    }
+
     fn wants(&self, input: &[u8]) -> Option<usize> {
-        match frame::measure(input, self.due()) {
-            Ok(known) => Some(known.map_or(HEAD, |(_, len)| len)),
+        let first = match frame::measure(input, self.due()) {
+            Ok(known) => known.map_or(HEAD, |(_, len)| len),
+            Err(_) => return None,
+        };
+        let rest = match input.get(first..) {
+            Some(rest) if self.is_payload_due() => rest,
+            _ => return Some(first),
+        };
+        match frame::measure(rest, &[Type::End]) {
+            Ok(known) => Some(first + known.map_or(HEAD, |(_, len)| len)),
             Err(_) => None,
         }
     }
 
     fn eof(&self, input: &[u8]) -> Result<(), Malformed> {
-        let payload = self.intake.is_some_and(|intake| intake.is_due());
-        if input.is_empty() && payload {
-            let detail = "closed within the payload, before its end";
-            return Err(Malformed::new("short", detail));
+        let short = |detail: String| Err(Malformed::new("short", detail));
+        match (input.is_empty(), self.is_payload_due()) {
+            (true, true) => return short("closed before the end of the payload".to_owned()),
+            (true, false) => return Ok(()),
+            (false, _) => {}
         }
-        if input.is_empty() {
-            return Ok(());
+        // What is wrong with the head is said before what is missing.
+        frame::measure(input, self.due())?;
+        match self.wants(input) {
+            Some(want) if input.len() < want => short(format!(
+                "request incomplete: {} of {want} bytes",
+                input.len()
+            )),
+            _ => Ok(()),
         }
-        let want = frame::measure(input, self.due())?.map_or(HEAD, |(_, len)| len);
-        if input.len() >= want && !payload {
-            return Ok(());
-        }
-        Err(Malformed::new(
-            "short",
-            format!("request incomplete: {} of {want} bytes", input.len()),
-        ))
     }
 
     fn encode(&mut self, reply: &Reply, out: &mut Vec<u8>) -> After {

@@ -187,3 +187,7 @@ fn hear_seal(input: &[u8], check: Check) -> Heard {
     };
     Ok(Some((used, answer)))
 }
+
+#[cfg(test)]
+#[path = "transfer_tests.rs"]
+mod tests;
