@@ -45,6 +45,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Get(args) => get(&args),
         Verb::Put(args) => fetch::put(&args),
         Verb::Mv(args) => fetch::mv(&args),
+        Verb::Mkdir(args) => fetch::mkdir(&args),
+        Verb::Rm(args) => fetch::rm(&args),
         Verb::Ls(args) => ls(&args),
     };
     done.unwrap_or_else(|error| {

@@ -46,6 +46,7 @@ pub use self::pool::Manner;
 use self::pool::Pool;
 use self::report::{Report, Teller};
 use self::saved::Keep;
+pub use self::saved::queue_file;
 use crate::entity::{DisplayName, End, JobId, RemotePath};
 use crate::event::{Clash, Command, Fact, Job, Offers, What};
 use crate::net::hub::{Closing, Hub};

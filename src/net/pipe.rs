@@ -144,6 +144,15 @@ impl Pipe {
     }
 }
 
+impl Drop for Pipe {
+    /// The kernel sends the FIN by itself; what goes before it inside TLS is ours to say.
+    fn drop(&mut self) {
+        if let Some(sealed) = self.sealed.get() {
+            sealed.part(&self.socket);
+        }
+    }
+}
+
 impl AsFd for Pipe {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Queue;
-use super::dial::Failure;
+use super::dial::{Failure, Target};
 use super::item::Item;
 use super::pull::off_the_loop;
 use crate::entity::{Direction, JobId, Kind, RemotePath};
@@ -27,6 +27,24 @@ use crate::net::store::landing::{Landing, Missing};
 const MOST: usize = 100_000;
 /// Bytes read of the file at the most.
 const MAX_FILE: u64 = 64 << 20;
+
+/// Where the queue of a server and a landing folder is kept in a state folder; `None`
+/// where the folder cannot be told.
+pub fn queue_file(state: &Path, target: &Target, landing: &Path) -> Option<PathBuf> {
+    let landing = std::path::absolute(landing).ok()?;
+    let landing = landing.canonicalize().unwrap_or(landing);
+    let mut hasher = blake3::Hasher::new();
+    let place = format!(
+        "{}://{}:{}\n",
+        target.dialect.label(),
+        target.host,
+        target.port
+    );
+    hasher.update(place.as_bytes());
+    hasher.update(landing.as_os_str().as_encoded_bytes());
+    let name = hasher.finalize().to_hex();
+    Some(state.join("queue").join(format!("{}.json", &name[..32])))
+}
 
 /// One item as it is kept.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
