@@ -296,3 +296,7 @@ impl Queue {
 #[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "client/deck_tests.rs"]
+mod deck_tests;

@@ -24,12 +24,12 @@ use crate::net::wire::codec::{
 use crate::net::wire::server_codec;
 use crate::net::{Engine, Handle, start};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 /// The client's patience here; its own is longer.
 const GAP: Duration = Duration::from_millis(300);
 
 /// A server of threads: every connection is handed to `serve`, with its number from 0.
-fn fake(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> SocketAddr {
+pub(super) fn fake(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let serve = Arc::new(serve);
@@ -65,15 +65,26 @@ fn response(len: u32, content: &[u8]) -> Vec<u8> {
     [b"\x49\x7E\x02\x01", &len.to_be_bytes()[..], content].concat()
 }
 
-struct Bench {
+/// What a bench is made of.
+struct Scene {
+    dialect: Dialect,
+    addr: SocketAddr,
+    on_clash: OnClash,
+    parallel: usize,
+    make: Make,
+    means: Means,
     dir: TempDir,
-    handle: Handle,
+}
+
+pub(super) struct Bench {
+    pub(super) dir: TempDir,
+    pub(super) handle: Handle,
     /// Every state of every item, in order.
-    told: Vec<(JobId, Arc<Job>)>,
+    pub(super) told: Vec<(JobId, Arc<Job>)>,
 }
 
 impl Bench {
-    fn new(dialect: Dialect, addr: SocketAddr, on_clash: OnClash) -> Self {
+    pub(super) fn new(dialect: Dialect, addr: SocketAddr, on_clash: OnClash) -> Self {
         Self::with(dialect, addr, on_clash, 3, Make::Best)
     }
 
@@ -85,11 +96,66 @@ impl Bench {
         make: Make,
     ) -> Self {
         let dir = TempDir::new().unwrap();
-        let landing = Landing::open(dir.path(), Dotfiles::Hidden, Floor::Bytes(0), make).unwrap();
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash,
+            parallel,
+            make,
+            means: Means::default(),
+            dir,
+        })
+    }
+
+    /// With other means than the usual.
+    pub(super) fn by(
+        dialect: Dialect,
+        addr: SocketAddr,
+        on_clash: OnClash,
+        means: Means,
+    ) -> Self {
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash,
+            parallel: 3,
+            make: Make::Best,
+            means,
+            dir: TempDir::new().unwrap(),
+        })
+    }
+
+    /// Another client on the folder of an earlier one.
+    pub(super) fn again(dialect: Dialect, addr: SocketAddr, dir: TempDir) -> Self {
+        Self::again_by(dialect, addr, dir, Means::default())
+    }
+
+    /// The same, with other means than the usual.
+    pub(super) fn again_by(
+        dialect: Dialect,
+        addr: SocketAddr,
+        dir: TempDir,
+        means: Means,
+    ) -> Self {
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash: OnClash::Fail,
+            parallel: 3,
+            make: Make::Best,
+            means,
+            dir,
+        })
+    }
+
+    fn start(scene: Scene) -> Self {
+        let Scene { dir, addr, .. } = scene;
+        let landing =
+            Landing::open(dir.path(), Dotfiles::Hidden, Floor::Bytes(0), scene.make).unwrap();
         let dial = Dial {
             target: Target {
                 clients: None,
-                dialect,
+                dialect: scene.dialect,
                 host: addr.ip().to_string(),
                 port: addr.port(),
             },
@@ -98,10 +164,11 @@ impl Bench {
                 gap: GAP,
             },
             landing: Some(Arc::new(landing)),
-            on_clash,
-            parallel,
+            on_clash: scene.on_clash,
+            parallel: scene.parallel,
             name: "bench".into(),
             state: None,
+            means: scene.means,
         };
         Self {
             handle: start(Engine::Dial(dial)),
@@ -110,11 +177,18 @@ impl Bench {
         }
     }
 
-    fn command(&self, command: Command) {
+    /// Leaves as a client does and keeps the folder.
+    pub(super) async fn abandon(self) -> TempDir {
+        self.command(Command::Abort);
+        timeout(DEADLINE, self.handle.task).await.unwrap().unwrap();
+        self.dir
+    }
+
+    pub(super) fn command(&self, command: Command) {
         self.handle.commands.send(command).unwrap();
     }
 
-    fn fetch(&self, names: &[&str]) {
+    pub(super) fn fetch(&self, names: &[&str]) {
         let wanted = names
             .iter()
             .map(|name| Wanted::file(RemotePath::from(*name), None));
@@ -122,7 +196,7 @@ impl Bench {
     }
 
     /// Waits for an item to stand as meant.
-    async fn until(&mut self, job: u64, meant: impl Fn(&JobState) -> bool) -> JobState {
+    pub(super) async fn until(&mut self, job: u64, meant: impl Fn(&JobState) -> bool) -> JobState {
         loop {
             let event = timeout(DEADLINE, self.handle.feed.next()).await;
             let event = event.unwrap_or_else(|_| panic!("#{job} after {:?}", self.told));
@@ -136,7 +210,7 @@ impl Bench {
     }
 
     /// Waits for an item's end: the outcome and the cause.
-    async fn ended(&mut self, job: u64) -> (Outcome, &'static str) {
+    pub(super) async fn ended(&mut self, job: u64) -> (Outcome, &'static str) {
         match self
             .until(job, |state| matches!(state, JobState::Ended { .. }))
             .await
@@ -146,7 +220,7 @@ impl Bench {
         }
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(self.dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -155,7 +229,7 @@ impl Bench {
         names
     }
 
-    fn read(&self, name: &str) -> Vec<u8> {
+    pub(super) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.dir.path().join(name)).unwrap()
     }
 
@@ -175,7 +249,7 @@ impl Bench {
         }
     }
 
-    async fn leave(self) {
+    pub(super) async fn leave(self) {
         self.command(Command::Abort);
         timeout(DEADLINE, self.handle.task).await.unwrap().unwrap();
     }

@@ -287,7 +287,9 @@ pub async fn rename(
         to: to.clone(),
     };
     // What the dialect cannot ask is said before anybody is called.
-    codec_of(target)?
+    let mut codec = codec_of(target)?;
+    codec.greet("", &mut Vec::new());
+    codec
         .ask(&request, &mut Vec::new())
         .map_err(|cannot| Failure::new("unsupported", cannot.detail))?;
     let mut line = Line::open(target, patience, name).await?;
