@@ -7,7 +7,11 @@
 //! sentence, except the one exact clock (`Dialect::times_request`).
 
 mod answer;
+#[cfg(test)]
+#[path = "connection/bench_tests.rs"]
+mod bench;
 mod checked;
+mod deck;
 mod eager;
 mod forest;
 mod incoming;
@@ -20,6 +24,7 @@ mod right;
 mod small;
 mod store;
 mod tab;
+mod tell;
 mod tree;
 
 use std::io;
@@ -33,8 +38,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 pub use self::forest::Forest;
 use self::leave::{Heard, lost};
 pub use self::tab::Tab;
-use crate::entity::{Dialect, DisplayName, End, Phase, Rights, Rule, Speak};
-use crate::event::{Fact, Started, What};
+use self::tell::tell_request;
+use crate::entity::{Dialect, End, Phase, Rights, Rule, Speak};
+use crate::event::Started;
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pipe::Pipe;
 use crate::net::pump::{Intake, Outlet, Way};
@@ -365,25 +371,6 @@ async fn out_of_time(guard: &ConnGuard, rule: Rule) -> Over {
     guard.dials().condemn(End::Timeout, Some(rule));
     guard.cancel().cancel();
     std::future::pending().await
-}
-
-fn tell_request(guard: &ConnGuard, request: &Request) {
-    if matches!(request, Request::Ping { .. }) {
-        // A sign of life once a minute from every client is no news, and a flood
-        // of them must not push the news out.
-        return;
-    }
-    let detail = match request {
-        Request::Hello { name } => format!("from {name}"),
-        Request::Get { offset, .. } if *offset > 0 => format!("from byte {offset}"),
-        _ => String::new(),
-    };
-    guard.hub().tell(What::Request(Fact {
-        path: request.path().cloned(),
-        cause: request.label(),
-        detail: DisplayName::new(detail.as_bytes()),
-        ..guard.fact()
-    }));
 }
 
 /// Bounds what lies in the kernel and has not left (Linux, tcp(7)). With megabytes

@@ -20,8 +20,8 @@ use super::*;
 use crate::entity::{Dialect, Direction, Outcome, RemotePath};
 use crate::net::hub::{ConnGuard, Hub, TransferOrder};
 use crate::net::store::Dotfiles;
-use crate::net::store::landing::{Floor, Landing, Make, Part, Unlanded};
-use crate::net::tree::{BLOCK, blocks, merge};
+use crate::net::store::landing::{Floor, Found, Landing, Make, Mark, Part, Unlanded};
+use crate::net::tree::{BLOCK, block_len, blocks, merge};
 use crate::net::wire::codec::Value;
 
 /// Disk is asked for 64 MiB ahead; the second piece is to find too little of it.
@@ -323,53 +323,96 @@ async fn a_failed_write_takes_the_hasher_and_stops_the_stretch() {
     sending.await.unwrap();
 }
 
-/// Four connections bring blocks of one file, each its own, into one sink.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_side_by_side_fill_one_file() {
-    let dir = TempDir::new().unwrap();
-    let shelf = Shelf::new(&dir, u64::MAX);
-    let content = content(5 * BLOCK as usize + 321);
+/// Brings every fourth block over a connection of its own, from `stream` on, and says
+/// their values.
+async fn bring<S: Sink + Clone>(stream: u64, content: Arc<[u8]>, sink: S) -> Vec<(u64, Value)> {
     let size = content.len() as u64;
-    let mut streams = tokio::task::JoinSet::new();
-    for stream in 0..4 {
-        let (content, shelf) = (Arc::clone(&content), Arc::clone(&shelf));
-        streams.spawn(async move {
-            let (peer, pipe) = ends().await;
-            let stop = CancellationToken::new();
-            let mut intake = Intake::default();
-            let mut values = Vec::new();
-            let mut peer = Some(peer);
-            for index in (stream..blocks(size)).step_by(4) {
-                let at = index * BLOCK;
-                let len = crate::net::tree::block_len(size, index);
-                let bytes = content[at as usize..(at + len) as usize].to_vec();
-                let mut end = peer.take().unwrap();
-                let sending = tokio::spawn(async move {
-                    end.write_all(&bytes).await.unwrap();
-                    end
-                });
-                let order = order(at, len, &stop, BlockHasher::new(size, index));
-                let taken = intake
-                    .run(&pipe, &mut Vec::new(), Arc::clone(&shelf), order)
-                    .await;
-                taken.outcome.unwrap();
-                values.push((index, taken.hasher.unwrap().value()));
-                peer = Some(sending.await.unwrap());
-            }
-            values
+    let stop = CancellationToken::new();
+    let mut intake = Intake::default();
+    let mut values = Vec::new();
+    let (mut peer, pipe) = ends().await;
+    for index in (stream..blocks(size)).step_by(4) {
+        let (at, len) = (index * BLOCK, block_len(size, index));
+        let all = Arc::clone(&content);
+        let sending = tokio::spawn(async move {
+            let block = &all[at as usize..(at + len) as usize];
+            peer.write_all(block).await.unwrap();
+            peer
         });
+        let order = order(at, len, &stop, BlockHasher::new(size, index));
+        let taken = intake
+            .run(&pipe, &mut Vec::new(), sink.clone(), order)
+            .await;
+        taken.outcome.unwrap();
+        values.push((index, taken.hasher.unwrap().value()));
+        peer = sending.await.unwrap();
     }
+    values
+}
+
+/// Four connections bring blocks of one file, each its own, into one parcel; it lands as
+/// what was sent, and its state could have been gone on from.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_side_by_side_fill_one_parcel() {
+    let dir = TempDir::new().unwrap();
+    let landing = Landing::open(dir.path(), Dotfiles::Hidden, Floor::Bytes(0), Make::Best).unwrap();
+    let content = content(6 * BLOCK as usize + 321);
+    let size = content.len() as u64;
+    let mark = Mark::new(b"one").unwrap();
+    let (parcel, found) = landing.resume("a", &mark, size).unwrap();
+    assert_eq!(found, Found::Fresh);
+    let parcel = Arc::new(parcel);
+    let streams = (0..4).map(|stream| bring(stream, Arc::clone(&content), Arc::clone(&parcel)));
+    let streams: tokio::task::JoinSet<_> = streams.collect();
     let mut values = streams.join_all().await.concat();
     values.sort_unstable();
+    for (index, value) in &values {
+        assert!(parcel.recheck(*index, value).unwrap(), "{index}");
+        parcel.done(*index, *value).unwrap();
+    }
+    assert_eq!(parcel.claims(), values);
     let values: Vec<Value> = values.into_iter().map(|(_, value)| value).collect();
     let root = merge(size, &values).unwrap();
     assert_eq!(
         root.to_string(),
         blake3::hash(&content).to_hex().to_string()
     );
-    let mut written = vec![0; content.len()];
+    parcel.land(&landing, "a", None, None).unwrap();
+    assert!(std::fs::read(dir.path().join("a")).unwrap() == *content);
+}
+
+/// One stream runs into a full disk; what the others brought stays as it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_under_one_stream_harms_no_other() {
+    let dir = TempDir::new().unwrap();
+    let content = content(3 * BLOCK as usize);
+    let size = content.len() as u64;
+    let shelf = Shelf::new(&dir, 2 * BLOCK + INTAKE as u64);
+    let others = (0..2).map(|stream| {
+        let content = Arc::from(&content[..2 * BLOCK as usize]);
+        bring(stream, content, Arc::clone(&shelf))
+    });
+    let others: tokio::task::JoinSet<_> = others.collect();
+    let (mut peer, pipe) = ends().await;
+    let all = Arc::clone(&content);
+    let sending = tokio::spawn(async move {
+        let _ = peer.write_all(&all[2 * BLOCK as usize..]).await;
+    });
+    let stop = CancellationToken::new();
+    let last = order(2 * BLOCK, BLOCK, &stop, BlockHasher::new(size, 2));
+    let taken = Intake::default()
+        .run(&pipe, &mut Vec::new(), Arc::clone(&shelf), last)
+        .await;
+    assert!(matches!(taken.outcome, Err(Unreceived::Disk(_))));
+    assert_eq!(taken.at, 2 * BLOCK + INTAKE as u64);
+    assert!(taken.part.is_some());
+    assert_eq!(others.join_all().await.concat().len(), 2);
+    let mut written = vec![0; taken.at as usize];
     shelf.file.read_exact_at(&mut written, 0).unwrap();
-    assert!(written == *content);
+    assert!(written == content[..taken.at as usize]);
+    assert_eq!(shelf.file.metadata().unwrap().len(), taken.at);
+    drop(pipe);
+    sending.await.unwrap();
 }
 
 fn guard() -> ConnGuard {
@@ -411,7 +454,7 @@ async fn what_goes_out_is_hashed_on_its_way() {
         let mut outlet = Outlet::new(Arc::new(pipe), guard.dials_arc(), way);
         let mut expected: Vec<u8> = Vec::new();
         for index in 0..blocks(size) {
-            let (at, len) = (index * BLOCK, crate::net::tree::block_len(size, index));
+            let (at, len) = (index * BLOCK, block_len(size, index));
             let head = format!("block {index}:").into_bytes();
             outlet.head.extend(&head);
             expected.extend(&head);

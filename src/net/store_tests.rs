@@ -494,3 +494,223 @@ fn names_that_must_not_be_written_have_a_reason() {
         assert_eq!(unwritable(name, Dotfiles::Shown), None, "{name:?}");
     }
 }
+
+/// Where a new name would go: the folder's own listing and the name, or the causes.
+fn place(store: &Store, path: &str) -> Result<(Landing, String), (Refusal, &'static str)> {
+    store
+        .place(&RemotePath::from(path), Floor::Bytes(0))
+        .map_err(|denied| (denied.refusal, denied.cause))
+}
+
+#[test]
+fn a_new_name_goes_where_its_folder_resolves() {
+    use std::os::unix::fs::FileExt as _;
+    let scene = Scene::new();
+    scene.link("sub/deep", "inside");
+    for (round, (_, store)) in scene.stores(Dotfiles::Hidden).iter().enumerate() {
+        for (at, folder) in [("", ""), ("sub/", "sub/"), ("inside/", "sub/deep/")] {
+            for name in ["a b.txt", "日本", "-rf", "q\"uote'", &"é".repeat(127)] {
+                let name = format!("{name}{round}");
+                let (landing, last) = place(store, &format!("{at}{name}")).unwrap();
+                assert_eq!(last, name);
+                let mut part = landing.begin(&last, Some(1)).unwrap();
+                part.file().write_all_at(b"x", 0).unwrap();
+                part.land(&landing, &last, None).unwrap();
+                assert!(scene.at(&format!("{folder}{name}")).is_file());
+                landing.delete(&last).unwrap();
+            }
+        }
+        let (landing, name) = place(store, "sub/new").unwrap();
+        landing.make_folder(&name).unwrap();
+        let (below, name) = place(store, "sub/new/x").unwrap();
+        below.make_folder(&name).unwrap();
+        let (there, to) = place(store, "moved").unwrap();
+        landing.rename_to("new", &there, &to).unwrap();
+        assert!(scene.at("moved/x").is_dir());
+        std::fs::remove_dir_all(scene.at("moved")).unwrap();
+    }
+}
+
+#[test]
+fn a_new_name_is_refused_before_anything_is_touched() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.at(".git")).unwrap();
+    scene.link("..", "out");
+    scene.link("/tmp", "absolute");
+    scene.link("nowhere", "dangling");
+    let long = "n".repeat(256);
+    let deep = "d/".repeat(2_100);
+    let misnamed = [
+        "",
+        "..",
+        ".",
+        "sub/",
+        "sub/..",
+        "sub/.",
+        ".dot",
+        "sub/.dot",
+        ".ferrydeck-x",
+        "sub/.ferrydeck-0.part",
+        "a\nb",
+        "sub/a\u{9b}",
+        "a\0b",
+        "/",
+        &long,
+        &deep,
+    ];
+    let unseen = [
+        ("/x", "outside"),
+        ("/etc/x", "outside"),
+        ("../x", "outside"),
+        ("sub/../x", "outside"),
+        ("out/x", "outside"),
+        ("out/root/x", "outside"),
+        ("absolute/x", "outside"),
+        ("sub//x", "bad_path"),
+        ("./x", "bad_path"),
+        (".git/x", "hidden"),
+        (".ferrydeck-x/x", "reserved"),
+        ("nowhere/x", "not_found"),
+        ("dangling/x", "not_found"),
+        ("a.txt/x", "not_found"),
+    ];
+    for (resolver, store) in scene.stores(Dotfiles::Hidden) {
+        for path in misnamed {
+            let refused = place(&store, path).err();
+            assert_eq!(
+                refused,
+                Some((Refusal::BadName, "bad_name")),
+                "{resolver:?} {path:?}"
+            );
+        }
+        for (path, cause) in unseen {
+            let refused = place(&store, path).err();
+            assert_eq!(
+                refused,
+                Some((Refusal::NotFound, cause)),
+                "{resolver:?} {path:?}"
+            );
+        }
+        let bytes = RemotePath::new(&b"sub/a\xff"[..]);
+        let refused = store.place(&bytes, Floor::Usual).err().unwrap();
+        assert_eq!(refused.refusal, Refusal::BadName);
+        let bytes = RemotePath::new(&b"s\xff/a"[..]);
+        let refused = store.place(&bytes, Floor::Usual).err().unwrap();
+        assert_eq!(refused.refusal, Refusal::NotFound);
+    }
+    for (_, store) in scene.stores(Dotfiles::Shown) {
+        let (landing, name) = place(&store, ".git/.x").unwrap();
+        assert_eq!(landing.refuses(&name), None);
+        assert!(place(&store, ".git/.ferrydeck-x").is_err());
+    }
+}
+
+#[test]
+fn a_folder_is_swept_when_a_name_is_first_placed_in_it() {
+    for &resolver in Resolver::ALL {
+        for keep in [false, true] {
+            let scene = Scene::new();
+            let store = Store::open_with(&scene.root(), Dotfiles::Hidden, resolver).unwrap();
+            let store = if keep { store.keeping_parts() } else { store };
+            scene.write("sub/.ferrydeck-0.tmp", "litter");
+            scene.write("sub/.ferrydeck-0123456789abcdef.part", "old");
+            let old = std::fs::File::options()
+                .write(true)
+                .open(scene.at("sub/.ferrydeck-0123456789abcdef.part"))
+                .unwrap();
+            old.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+            place(&store, "sub/x").unwrap();
+            assert!(!scene.at("sub/.ferrydeck-0.tmp").exists());
+            let part = scene.at("sub/.ferrydeck-0123456789abcdef.part");
+            assert_eq!(part.exists(), keep, "{resolver:?}");
+            // Once, not for every file that comes.
+            scene.write("sub/.ferrydeck-1.tmp", "litter");
+            place(&store, "sub/x").unwrap();
+            assert!(scene.at("sub/.ferrydeck-1.tmp").exists());
+        }
+    }
+}
+
+#[test]
+fn what_has_just_changed_is_not_settled() {
+    let scene = Scene::new();
+    scene.write("fresh", "x");
+    let read = |path: &Path| Source::open_own(path).unwrap().is_settled();
+    assert!(!read(&scene.at("fresh")));
+    // The time of its content does not count: that can be set.
+    let file = std::fs::File::options().write(true).open(scene.at("fresh"));
+    file.unwrap()
+        .set_modified(std::time::SystemTime::UNIX_EPOCH)
+        .unwrap();
+    assert!(!read(&scene.at("fresh")));
+    // It was there long before this test.
+    assert!(read(Path::new("/bin/sh")));
+}
+
+/// Memory of this process now, in bytes.
+#[cfg(feature = "heavy")]
+fn memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    let kib: u64 = line
+        .unwrap()
+        .split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
+    kib * 1_024
+}
+
+#[cfg(feature = "heavy")]
+const MILLION: &str = "FERRYDECK_TEST_MILLION";
+
+/// The other process of the test below, so that nobody else's memory counts.
+#[cfg(feature = "heavy")]
+#[test]
+#[expect(clippy::print_stdout, reason = "figures are for reading")]
+fn child_that_lists() {
+    use std::time::{Duration, Instant};
+    let Some(dir) = std::env::var_os(MILLION) else {
+        return;
+    };
+    for &resolver in Resolver::ALL {
+        let store = Store::open_with(dir.as_ref(), Dotfiles::Hidden, resolver).unwrap();
+        let store = Arc::new(store);
+        let before = memory();
+        let start = Instant::now();
+        let mut lister = store.list(&RemotePath::root()).unwrap();
+        let mut page = lister.page(1_000, 192 << 10).unwrap();
+        let first = start.elapsed();
+        let (mut names, mut most) = (page.entries.len(), 0);
+        while page.more {
+            page = lister.page(1_000, 192 << 10).unwrap();
+            names += page.entries.len();
+            most = most.max(memory().saturating_sub(before));
+        }
+        let all = start.elapsed();
+        println!("{resolver:?}: first page {first:?}, all {all:?}, {most} bytes more");
+        assert_eq!(names, 1_000_000);
+        assert!(first < Duration::from_millis(200), "{first:?}");
+        assert!(most < 8 << 20, "{most}");
+    }
+}
+
+/// `cargo test --release --features heavy --lib a_million -- --nocapture` prints figures.
+#[cfg(feature = "heavy")]
+#[test]
+fn a_million_names_come_in_pages_at_once_and_take_no_memory() {
+    let dir = TempDir::new_in("/dev/shm").unwrap();
+    for n in 0..1_000_000 {
+        std::fs::File::create(dir.path().join(format!("entry-{n:07}.txt"))).unwrap();
+    }
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "net::store::tests::child_that_lists",
+            "--nocapture",
+        ])
+        .env(MILLION, dir.path())
+        .status();
+    assert!(status.unwrap().success());
+}

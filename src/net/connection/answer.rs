@@ -9,10 +9,9 @@ use std::sync::Arc;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::checked::tell_growth;
 use super::leave::broken;
 use super::right::Right;
-use super::small::Want;
+use super::tell::{tell_growth, tell_refusal};
 use super::{Over, READ, Talk};
 use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
 use crate::event::{Fact, What};
@@ -66,41 +65,8 @@ impl Talk {
                 }
             }
             Request::Put { path, size } => self.put(guard, codec, path, size).await,
-            Request::Rename { from, to } if codec.dialect().is_deck() => {
-                self.move_to(guard, codec, from, to).await
-            }
-            Request::Rename { from, to } => self.rename(guard, codec, from, to).await,
-            Request::MakeFolder { path } => self.make_folder(guard, codec, path).await,
-            Request::Delete { path } => self.delete(guard, codec, path).await,
-            Request::Fetch {
-                path,
-                offset,
-                until,
-                version,
-                check,
-            } => {
-                let want = Want {
-                    path,
-                    offset,
-                    until,
-                    version,
-                    check,
-                };
-                Box::pin(self.fetch(guard, codec, want)).await
-            }
-            Request::Store { path, size, terms } => {
-                // Boxed: what an upload needs, an idle connection does not keep.
-                Box::pin(self.store(guard, codec, path, size, terms)).await
-            }
-            Request::Tree {
-                path,
-                version,
-                detail,
-            } => Box::pin(self.tree(guard, codec, path, version, detail)).await,
-            // Said at the opening of a connection alone.
-            Request::Prove { .. } => {
-                self.say(guard, codec, &Reply::Refused(Refusal::Unsupported))
-                    .await
+            Request::Rename { from, to } if !codec.dialect().is_deck() => {
+                self.rename(guard, codec, from, to).await
             }
             Request::Help => self.say(guard, codec, &Reply::Help).await,
             Request::Bye => Ok(After::Close),
@@ -112,20 +78,13 @@ impl Talk {
                 offset,
                 version,
             } => self.get(guard, codec, path, offset, version).await,
-        }
-    }
-
-    /// Says no to who may not read.
-    async fn unread(
-        &mut self,
-        guard: &ConnGuard,
-        codec: &mut dyn ServerCodec,
-        request: Request,
-    ) -> Result<After, Over> {
-        let path = request.path().cloned().unwrap_or_default();
-        match self.allows(Right::Read) {
-            Err(denied) => self.refuse(guard, codec, path, denied).await,
-            Ok(()) => Ok(After::Next),
+            Request::Prove { .. }
+            | Request::Fetch { .. }
+            | Request::Tree { .. }
+            | Request::Store { .. }
+            | Request::MakeFolder { .. }
+            | Request::Rename { .. }
+            | Request::Delete { .. } => self.answer_deck(guard, codec, request).await,
         }
     }
 
@@ -349,16 +308,6 @@ fn settle(sent: Result<(After, Fate), Broken>, xfer: XferGuard) -> Result<Option
             }
         }
     }
-}
-
-/// Tells the operator of a no, with its true reason.
-pub(super) fn tell_refusal(guard: &ConnGuard, path: RemotePath, denied: &Denied) {
-    guard.hub().tell(What::Refused(Fact {
-        path: Some(path),
-        cause: denied.cause,
-        detail: DisplayName::new(denied.detail.as_bytes()),
-        ..guard.fact()
-    }));
 }
 
 fn no_common_version(guard: &ConnGuard) -> Over {

@@ -14,9 +14,9 @@ use tokio::task::spawn_blocking;
 use super::leave::{broken, finish, lost};
 use super::right::Right;
 use super::small::{MOST, Open, Turned, Want, take_turn};
-use super::{Heard, Over, Talk, tell_request};
-use crate::entity::{Direction, DisplayName, Outcome, Phase, Root};
-use crate::event::{Fact, What};
+use super::tell::{tell_growth, tell_refusal, tell_request};
+use super::{Heard, Over, Talk};
+use crate::entity::{Direction, Outcome, Phase, Root};
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::pump::Broken;
 use crate::net::store::{Fate, Source};
@@ -129,7 +129,7 @@ impl Talk {
                     sent.push((xfer, open.len()));
                 }
                 Turned::Denied { path, denied } => {
-                    super::answer::tell_refusal(guard, path, &denied);
+                    tell_refusal(guard, path, &denied);
                     codec.encode(&Reply::Refused(denied.refusal), &mut self.outlet.head);
                 }
                 Turned::Large(open) => large = Some(open),
@@ -330,13 +330,6 @@ impl Want {
     }
 }
 
-/// Tells that a file grew while it was sent: what was announced was sent.
-pub(super) fn tell_growth(guard: &ConnGuard, xfer: &XferGuard) {
-    guard.hub().tell(What::Note(Fact {
-        xfer: Some(xfer.started().xfer),
-        path: Some(xfer.started().path.clone()),
-        cause: "grew",
-        detail: DisplayName::from("it grew while it was sent; what was announced was sent"),
-        ..guard.fact()
-    }));
-}
+#[cfg(test)]
+#[path = "checked_tests.rs"]
+mod tests;

@@ -11,14 +11,14 @@ use std::sync::Arc;
 use futures_util::FutureExt as _;
 use tokio::task::spawn_blocking;
 
-use super::answer::tell_refusal;
 use super::incoming::{Order, Place, kept};
 use super::keep::Gate;
 use super::leave::lost;
 use super::receive::{Unkept, at_work};
 use super::right::Right;
-use super::store::{corrupt, stored_words};
-use super::{Over, Talk, tell_request};
+use super::store::corrupt;
+use super::tell::{stored_words, tell_refusal, tell_request};
+use super::{Over, Talk};
 use crate::entity::{Direction, Outcome, Phase, RemotePath, Rights, Root};
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::store::Denied;

@@ -1,1 +1,138 @@
-//! The forest.
+//! Trees that are made: once for all who ask, and only while somebody does.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot set its scene has failed"
+)]
+
+use std::time::Duration;
+
+use assert_fs::TempDir;
+use tokio::time::timeout;
+
+use super::*;
+use crate::net::connection::bench::{DEADLINE, noise, root_of, value_of};
+use crate::net::connection::small::{Want, turn};
+use crate::net::store::{Dotfiles, Store};
+use crate::net::tree::BLOCK;
+use crate::net::wire::codec::Check;
+
+fn store(name: &str, content: &[u8]) -> (TempDir, Store) {
+    let dir = TempDir::new().unwrap();
+    std::fs::write(dir.path().join(name), content).unwrap();
+    let store = Store::open(dir.path(), Dotfiles::Hidden).unwrap();
+    (dir, store)
+}
+
+async fn settled(store: &Store, name: &str) -> Source {
+    let wait = async {
+        loop {
+            let source = store.read(&name.into()).unwrap();
+            if source.is_settled() {
+                return source;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(DEADLINE, wait).await.unwrap()
+}
+
+async fn whole(asker: &mut Asker) -> Result<Root, Refusal> {
+    let end = async {
+        loop {
+            if let Some(over) = asker.news().await.over {
+                return over;
+            }
+        }
+    };
+    timeout(DEADLINE, end).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_who_ask_share_one_work_and_what_is_settled_is_kept() {
+    let content = noise(3 * 4 * 1024 * 1024 + 7, 1);
+    let (_dir, store) = store("big", &content);
+    let forest = Arc::new(Forest::default());
+    let young = store.read(&"big".into()).unwrap();
+    let version = young.version.clone();
+    // Not before all have asked.
+    let seats = [forest.seat().await, forest.seat().await];
+    let mut askers = vec![forest.ask(young)];
+    for _ in 0..5 {
+        askers.push(forest.ask(store.read(&"big".into()).unwrap()));
+        assert_eq!(lock(&forest.making).len(), 1);
+    }
+    drop(seats);
+    for asker in &mut askers {
+        assert_eq!(whole(asker).await, Ok(root_of(&content)));
+        let values: Vec<_> = (0..4).map(|index| value_of(&content, index)).collect();
+        assert_eq!(
+            (asker.values(0, 9), asker.values(3, 9)),
+            (values.clone(), values[3..].to_vec())
+        );
+    }
+    assert!(lock(&forest.making).is_empty());
+    // It was too young to be kept, or it is right.
+    assert!(
+        forest
+            .trees()
+            .root(&version)
+            .is_none_or(|root| root == root_of(&content))
+    );
+    let old = settled(&store, "big").await;
+    assert_eq!(whole(&mut forest.ask(old)).await, Ok(root_of(&content)));
+    assert_eq!(forest.trees().root(&version), Some(root_of(&content)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_waits_and_the_work_stops() {
+    let dir = TempDir::new().unwrap();
+    for name in ["a", "b", "c"] {
+        let file = std::fs::File::create(dir.path().join(name)).unwrap();
+        file.set_len(1 << 43).unwrap();
+    }
+    let store = Store::open(dir.path(), Dotfiles::Hidden).unwrap();
+    let forest = Arc::new(Forest::default());
+    let askers: Vec<_> = ["a", "b", "c"]
+        .map(|name| forest.ask(store.read(&name.into()).unwrap()))
+        .into();
+    assert_eq!(lock(&forest.making).len(), 3);
+    drop(askers);
+    let stopped = async {
+        while !lock(&forest.making).is_empty() || forest.seats.available_permits() < SEATS {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, stopped).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_changes_meanwhile_has_no_tree() {
+    let (dir, store) = store("big", &noise(1 << 20, 3));
+    let forest = Arc::new(Forest::default());
+    let seats = [forest.seat().await, forest.seat().await];
+    let mut asker = forest.ask(store.read(&"big".into()).unwrap());
+    std::fs::write(dir.path().join("big"), b"another").unwrap();
+    drop(seats);
+    assert_eq!(whole(&mut asker).await, Err(Refusal::Changed));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_doubted_tree_is_dropped_and_made_anew() {
+    let content = noise(2 * 4 * 1024 * 1024, 4);
+    let (_dir, store) = store("big", &content);
+    let source = settled(&store, "big").await;
+    let forest = Forest::default();
+    forest.learn(&source, 0, [7; 32]);
+    assert_eq!(forest.trees().value(&source.version, 0), Some([7; 32]));
+    let want = |check| Want {
+        path: "big".into(),
+        offset: 0,
+        until: Some(BLOCK),
+        version: None,
+        check,
+    };
+    let _ = turn(&store, &forest, [want(Check::Blocks)].into());
+    assert_eq!(forest.trees().value(&source.version, 0), Some([7; 32]));
+    let _ = turn(&store, &forest, [want(Check::Anew)].into());
+    assert_eq!(forest.trees().value(&source.version, 0), None);
+}

@@ -145,3 +145,7 @@ impl Gate {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "keep_tests.rs"]
+mod tests;

@@ -17,11 +17,10 @@ use super::incoming::{Incoming, Order, kept};
 use super::receive::{Unkept, at_work};
 use super::right::Right;
 use super::tab::Whose;
+use super::tell::{stored_words, tell_again, tell_restart, tell_resumed};
 use super::tree::WORD;
 use super::{Over, Talk};
-use crate::entity::{Direction, DisplayName, Outcome, Phase, RemotePath};
-use crate::event::{Fact, What};
-use crate::line::size_words;
+use crate::entity::{Direction, Outcome, Phase, RemotePath};
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::store::Denied;
 use crate::net::store::landing::Found;
@@ -110,14 +109,7 @@ impl Talk {
         let begin = off_loop(move || Incoming::begin(&gate, &tab, order, rights));
         let incoming = at_work(guard, begin).await?;
         if incoming.found == Found::Changed {
-            guard.hub().tell(What::Note(Fact {
-                path: Some(incoming.order.path.clone()),
-                cause: "restarted",
-                detail: DisplayName::from(
-                    "another content than the unfinished one: it begins anew",
-                ),
-                ..guard.fact()
-            }));
+            tell_restart(guard, &incoming.order.path);
         }
         Ok(incoming)
     }
@@ -151,19 +143,7 @@ impl Talk {
         }
         let here = incoming.here();
         if here > 0 {
-            let words = format!(
-                "{} of {} are here",
-                size_words(here),
-                size_words(incoming.order.size)
-            );
-            guard.hub().tell(What::Note(Fact {
-                path: Some(incoming.order.path.clone()),
-                bytes: Some(here),
-                size: Some(incoming.order.size),
-                cause: "resumed",
-                detail: DisplayName::from(words.as_str()),
-                ..guard.fact()
-            }));
+            tell_resumed(guard, &incoming.order.path, here, incoming.order.size);
         }
         Ok(())
     }
@@ -214,7 +194,7 @@ impl Talk {
                 )));
             }
             let wrong: u64 = blocks.iter().map(|span| span.count).sum();
-            note_again(guard, xfer, wrong);
+            tell_again(guard, xfer, wrong);
             self.say(guard, codec, &Reply::Again { blocks }).await?;
         };
         let root = incoming.root();
@@ -313,26 +293,6 @@ fn begin_transfer(guard: &ConnGuard, codec: &dyn ServerCodec, incoming: &Incomin
     xfer
 }
 
-fn note_again(guard: &ConnGuard, xfer: &XferGuard, blocks: u64) {
-    let words = format!("{blocks} blocks do not agree with their values, and come again");
-    guard.hub().tell(What::Note(Fact {
-        xfer: Some(xfer.started().xfer),
-        path: Some(xfer.started().path.clone()),
-        cause: "again",
-        detail: DisplayName::from(words.as_str()),
-        ..guard.fact()
-    }));
-}
-
-/// What is said where a file got another name than it was sent under.
-pub(super) fn stored_words(path: &RemotePath, name: &str) -> String {
-    if path.file_name() == name.as_bytes() {
-        String::new()
-    } else {
-        format!("stored as {name}: the name was taken")
-    }
-}
-
 pub(super) fn given_up(refusal: Refusal) -> Denied {
     Denied {
         refusal,
@@ -348,3 +308,7 @@ pub(super) fn corrupt(words: &str) -> Denied {
         detail: words.to_owned(),
     }
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -73,3 +73,7 @@ impl Tab {
         self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+#[path = "tab_tests.rs"]
+mod tests;

@@ -162,3 +162,7 @@ impl Level {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;

@@ -122,8 +122,9 @@
 //! code 5 and a close; after any other no, hello may come again. One answer is given
 //! for what is not there, not allowed, a folder or outside the root: code 1.
 //!
-//! **Wait** is said while an answer takes its time, and is none: first it never
-//! counts more done than there is, and it never stands within a payload.
+//! **Wait** says that an answer takes its time, and is none. It may come before any
+//! answer and between parts of one, as often as it likes, never within a payload.
+//! `wait.0` is `wait.1` at the most.
 //!
 //! **Payload.** Behind content come blocks without gap or overlap from
 //! `content.1` up to the size: a block frame, its raw bytes, a block-end; then
@@ -150,31 +151,36 @@
 //! the root and ends with the last block. If the root alone was asked there is one
 //! part, without values.
 //!
-//! **Put.** The server answers an asked put with what is here already of the same
-//! `put.2` from an earlier try, and with that wants the rest: the client sends it in
-//! any order of blocks, each one exactly, with its value if there is a check, and the
-//! end; a version in a block says nothing. What does not agree is asked for again,
-//! and only that; then stored is the answer, once the file is durable, with its root
-//! if there was a check. Between an asked put and stored nothing else may be asked.
-//! Behind an eager put the whole payload follows at once, and other requests behind
-//! that; here is not said, and again neither: code 17 is. Spans ascend without
-//! overlap, none is empty. A put may be refused at any time. If its payload was
-//! wanted by then, it goes on to an end, perhaps one with a code, and is forgotten.
-//! An end with a code, where nothing was refused, is answered with refused.
+//! **Put.** An asked put (pace 0) is answered with here: the blocks an earlier try with
+//! the same `put.2` has brought. That wants all others: the client sends them as
+//! payload in any order, each exactly one block and with its value if there is a
+//! check, and an end; a version in a block says nothing. Then again wants what did not
+//! agree, and only that, as payload and end once more; or stored is the answer, once
+//! the file is durable, with its root if there is a check. Behind an asked put nothing
+//! else is asked before its answer. Behind an eager one (pace 1) all blocks and the end
+//! follow at once, and other requests behind them; it is never answered with here or
+//! again, but with code 17 if something did not agree. Stretches of blocks ascend
+//! without overlap, none is empty. No block comes more often than it was wanted, all
+//! in all. A put has one answer: refused may come at any time, and if the payload was
+//! wanted by then, it still goes on to an end, perhaps one with a code, and is
+//! forgotten. If the client gives up (an end with a code) before that, refused with
+//! the same code is the answer.
 //!
 //! **Pairing** is needed where the server does not know the client's key. Both show
-//! self-signed certificates in TLS 1.3, ALPN `deck/1`. The client, before hello or
-//! after code 11, proves that its person knows the server's code:
+//! self-signed certificates in TLS 1.3, ALPN `deck/1`. The client proves, before hello
+//! or after it was refused with code 11, that its person knows the server's code:
 //!
 //! ```text
-//! proof  = HMAC-SHA-256(HKDF-SHA-256(code), side | exporter | server SPKI | client SPKI)
+//! key    = HKDF-SHA-256(code, no salt, "ferrydeck deck/1 code"), 32 bytes (RFC 5869)
+//! prove  = HMAC-SHA-256(key, "client" | exporter | server's key | client's key)
+//! answer = HMAC-SHA-256(key, "server" | exporter | server's key | client's key)
 //! ```
 //!
-//! where side is `client`, the exporter is 32 bytes of the TLS session with the label
-//! `EXPORTER-ferrydeck-deck-1`, and the keys are DER. The server answers the same with
-//! `server`, and each pins the other's key; or code 12, and prove may come again; or
-//! code 13 and a close. The code is 16 characters of Crockford's base32, in upper case,
-//! without hyphens. Outside TLS a prove is malformed.
+//! The code is shown as 16 characters of Crockford's base32 and is 10 bytes; the exporter
+//! is 32 bytes of this TLS session with the label `EXPORTER-ferrydeck-deck-1` and no
+//! context (RFC 8446, 7.5); a key is its `SubjectPublicKeyInfo`, DER. With the answer
+//! each pins the other's key, and hello follows. A wrong proof is refused with code 12,
+//! and another may come; or with code 13 and a close. Outside TLS a prove is malformed.
 //!
 //! **Names** in an entry or stored are 1 to 255 bytes without `/` and without U+0000 to
 //! U+001F and U+007F, and not `.` or `..`; only the entry of the root has the

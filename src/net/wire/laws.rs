@@ -10,11 +10,12 @@ use proptest::option;
 use proptest::prelude::*;
 
 use super::codec::{
-    After, Answer, ClientCodec, Content, Cue, Malformed, Page, Refusal, Reply, Request,
-    ServerCodec, Take, Version, Welcome,
+    After, Answer, Check, ClientCodec, Content, Cue, Detail, Malformed, Pace, Page, Refusal, Reply,
+    Request, ServerCodec, Span, Take, Taken, Terms, Values, Version, Welcome,
 };
+use super::deck::BLOCK;
 use super::{SNIFF_LIMIT, Sniffed, client_codec, server_codec, sniff};
-use crate::entity::{Dialect, Entry, Kind, Outcome, RemotePath, Rights, Speak};
+use crate::entity::{Dialect, Entry, Kind, Outcome, RemotePath, Rights, Root, Speak};
 
 /// Which way a connection's bytes are cut.
 pub(super) type Cuts<'a> = &'a mut dyn Iterator<Item = usize>;
@@ -130,6 +131,7 @@ impl Told {
     fn ended(&self) -> bool {
         self.outcome.is_some()
             || self.answers.contains(&Answer::End)
+            || matches!(self.answers.last(), Some(Answer::Closed { .. }))
             || self.end == Some(Ok(Answer::End))
     }
 }
@@ -274,7 +276,7 @@ pub(super) fn whole() -> impl Iterator<Item = usize> {
 fn answer(server: &mut dyn ServerCodec, reply: &Reply, payload: &[u8]) -> (Vec<u8>, After) {
     let mut out = Vec::new();
     let after = server.encode(reply, &mut out);
-    let Reply::Content(content) = reply else {
+    let (Reply::Content(content) | Reply::Stretch { content, .. }) = reply else {
         server.epilogue(&mut out);
         return (out, after);
     };
@@ -286,10 +288,18 @@ fn answer(server: &mut dyn ServerCodec, reply: &Reply, payload: &[u8]) -> (Vec<u
         out.extend_from_slice(now);
         at += run;
         rest = later;
+        server.seal(Some(VALUE), &mut out);
+    }
+    if let Reply::Stretch { .. } = reply {
+        server.close(Ok(Some(Root(VALUE))), &mut out);
+        return (out, after);
     }
     let after = server.finish(None, &mut out);
     (out, after)
 }
+
+/// Every block's value, and every root.
+const VALUE: [u8; 32] = [0xA5; 32];
 
 fn name() -> impl Strategy<Value = String> {
     "[a-zäöü日 .-]{0,12}[a-z0-9]"
@@ -335,6 +345,61 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Request::Help),
         Just(Request::Bye),
         any::<u64>().prop_map(|token| Request::Ping { token }),
+        in_blocks(),
+    ]
+}
+
+pub(super) fn check() -> impl Strategy<Value = Check> {
+    prop_oneof![Just(Check::None), Just(Check::Blocks), Just(Check::Anew)]
+}
+
+/// Terms of a put; nothing can be made anew of a file that is yet to come.
+pub(super) fn terms(pace: Pace) -> impl Strategy<Value = Box<Terms>> {
+    let taken = prop_oneof![
+        Just(Taken::Refuse),
+        Just(Taken::Rename),
+        Just(Taken::Replace)
+    ];
+    let check = prop_oneof![Just(Check::None), Just(Check::Blocks)];
+    let source = version().prop_map(|it| it.unwrap_or_else(|| Version::from([7; 56])));
+    let whole = (source, option::of(any::<i64>()), taken, check);
+    whole.prop_map(move |(source, mtime, taken, check)| {
+        Box::new(Terms {
+            source,
+            mtime,
+            taken,
+            check,
+            pace,
+        })
+    })
+}
+
+/// What only deck has, whose files are cut in blocks.
+fn in_blocks() -> impl Strategy<Value = Request> {
+    let detail = prop_oneof![Just(Detail::Root), Just(Detail::Values)];
+    let until = option::of(any::<u64>());
+    prop_oneof![
+        (path(), any::<u64>(), until, version(), check()).prop_map(
+            |(path, offset, until, version, check)| Request::Fetch {
+                path,
+                offset,
+                until,
+                version,
+                check,
+            }
+        ),
+        (path(), version(), detail).prop_map(|(path, version, detail)| Request::Tree {
+            path,
+            version,
+            detail,
+        }),
+        (path(), any::<u64>(), terms(Pace::Asked)).prop_map(|(path, size, terms)| Request::Store {
+            path,
+            size,
+            terms
+        }),
+        path().prop_map(|path| Request::MakeFolder { path }),
+        path().prop_map(|path| Request::Delete { path }),
     ]
 }
 
@@ -382,7 +447,21 @@ fn exchange() -> impl Strategy<Value = Exchange> {
         (Request::Rename { from, to }, Reply::Renamed, Vec::new())
     });
     let helped = Just((Request::Help, Reply::Help, Vec::new()));
+    let done = (name(), any::<bool>()).prop_map(|(name, is_new)| {
+        let path = RemotePath::new(name);
+        let request = if is_new {
+            Request::MakeFolder { path }
+        } else {
+            Request::Delete { path }
+        };
+        (request, Reply::Done, Vec::new())
+    });
     prop_oneof![
+        done,
+        treed(),
+        wanted(),
+        stretched(),
+        stretched(),
         listed,
         found,
         ponged,
@@ -413,6 +492,82 @@ fn fetched() -> impl Strategy<Value = Exchange> {
     })
 }
 
+fn stretched() -> impl Strategy<Value = Exchange> {
+    let about = (0_u64..9, option::of(any::<i64>()), version(), version());
+    let until = prop_oneof![Just(None), Just(Some(u64::MAX)), Just(Some(9 * BLOCK))];
+    let asked = (until, check());
+    (about, asked, vec(any::<u8>(), 0..600)).prop_map(
+        |((at, mtime, asked, has), (until, check), payload)| {
+            let offset = at * BLOCK;
+            let size = offset + payload.len() as u64;
+            let content = Content {
+                size,
+                offset,
+                mtime,
+                version: asked.clone().or(has),
+            };
+            let request = Request::Fetch {
+                path: "some/thing".into(),
+                offset,
+                until,
+                version: asked,
+                check,
+            };
+            let reply = Reply::Stretch {
+                content,
+                until: size,
+            };
+            (request, reply, payload)
+        },
+    )
+}
+
+fn treed() -> impl Strategy<Value = Exchange> {
+    let about = (vec(any::<[u8; 32]>(), 0..9), version(), any::<bool>());
+    about.prop_map(|(values, version, is_all)| {
+        let detail = if is_all { Detail::Values } else { Detail::Root };
+        let size = values.len() as u64 * BLOCK;
+        let reply = Values {
+            first: 0,
+            values: if is_all { values } else { Vec::new() },
+            root: Some(Root(VALUE)),
+            size,
+            version,
+            more: false,
+        };
+        let path = "some/thing".into();
+        let version = reply.version.clone();
+        let request = Request::Tree {
+            path,
+            version,
+            detail,
+        };
+        (request, Reply::Values(reply), Vec::new())
+    })
+}
+
+/// Stretches of blocks as they may be: ascending, apart or side by side.
+pub(super) fn spans(most: usize) -> impl Strategy<Value = Vec<Span>> {
+    vec((0_u64..3, 1_u64..4), 0..most).prop_map(|steps| {
+        let mut next = 0;
+        let step = |(gap, count)| {
+            let first = next + gap;
+            next = first + count;
+            Span { first, count }
+        };
+        steps.into_iter().map(step).collect()
+    })
+}
+
+fn wanted() -> impl Strategy<Value = Exchange> {
+    (spans(9), terms(Pace::Asked)).prop_map(|(blocks, terms)| {
+        let path = "some/thing".into();
+        let size = 60 * BLOCK;
+        let request = Request::Store { path, size, terms };
+        (request, Reply::Here { blocks }, Vec::new())
+    })
+}
+
 /// The answer a client must make of a reply that its dialect carries whole.
 fn same(reply: &Reply, answer: &Answer) -> bool {
     match (reply, answer) {
@@ -426,8 +581,18 @@ fn same(reply: &Reply, answer: &Answer) -> bool {
                 version: mark,
             },
         ) => (entry, version) == (heard, mark),
+        (
+            Reply::Stretch { content, until },
+            Answer::Stretch {
+                content: heard,
+                until: to,
+            },
+        ) => (content, until) == (heard, to),
+        (Reply::Values(said), Answer::Values(heard)) => said == heard,
+        (Reply::Here { blocks: said }, Answer::Here { blocks: heard }) => said == heard,
         (Reply::Content(_), Answer::Stream)
         | (Reply::Renamed, Answer::Renamed)
+        | (Reply::Done, Answer::Done)
         | (Reply::Help, Answer::Help { .. }) => true,
         // A dialect may know neither times nor versions, and one word for no.
         (Reply::Content(said), Answer::Content(heard)) => {
@@ -505,9 +670,44 @@ proptest! {
             }
             prop_assert!(same(&reply, &told.answers[0]), "{:?}", told.answers);
             prop_assert_eq!(&told.payload, &payload);
-            if matches!(reply, Reply::Content(_)) {
+            if matches!(reply, Reply::Content(_) | Reply::Stretch { .. }) {
                 prop_assert!(told.ended(), "{:?}", told);
             }
+            if let Reply::Stretch { .. } = reply {
+                let value = Some(VALUE);
+                let sealed = told.answers.contains(&Answer::Sealed { value });
+                prop_assert_eq!(sealed, !payload.is_empty());
+                let root = Some(Root(VALUE));
+                prop_assert_eq!(told.answers.last(), Some(&Answer::Closed { root }));
+            }
+        }
+    }
+
+    #[test]
+    fn a_wait_before_an_answer_changes_nothing(
+        (request, reply, payload) in exchange(),
+        done in any::<u64>(),
+        more in any::<u64>(),
+    ) {
+        for dialect in [Dialect::Deck, Dialect::DeckTls] {
+            let (mut client, mut server) = greeted(dialect);
+            let mut asked = Vec::new();
+            if client.ask(&request, &mut asked).is_err() {
+                continue;
+            }
+            let wait = Reply::Wait { done, of: done.saturating_add(more) };
+            let mut bytes = Vec::new();
+            server.encode(&wait, &mut bytes);
+            let at_once = answer_all(&mut *server, &asked, &reply, &payload);
+            bytes.extend_from_slice(&at_once);
+            let mut twin = greeted(dialect).0;
+            prop_assert_eq!(twin.ask(&request, &mut Vec::new()), Ok(()));
+            let told = listen(&mut *client, &bytes, &mut whole());
+            let due = listen(&mut *twin, &at_once, &mut whole());
+            let of = done.saturating_add(more);
+            prop_assert_eq!(&told.answers[0], &Answer::Wait { done, of });
+            prop_assert_eq!(&told.answers[1..], &due.answers[..]);
+            prop_assert_eq!((told.payload, told.end), (due.payload, due.end));
         }
     }
 

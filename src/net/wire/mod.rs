@@ -16,6 +16,8 @@ mod laws;
 #[cfg(test)]
 mod payload_laws;
 pub mod session;
+#[cfg(test)]
+mod store_laws;
 mod text;
 
 use std::ops::RangeInclusive;

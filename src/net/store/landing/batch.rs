@@ -195,3 +195,7 @@ fn again(error: &io::Error) -> io::Error {
         .raw_os_error()
         .map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
+
+#[cfg(test)]
+#[path = "batch_tests.rs"]
+mod tests;

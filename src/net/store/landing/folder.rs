@@ -152,7 +152,12 @@ impl Landing {
         if self.is_within(from, there) {
             return Err(Errno::INVAL);
         }
-        // A folder has no second link; an empty one of our own holds the name instead.
+        self.swap_in(from, there, to)
+    }
+
+    /// A folder has no second link: an empty one of our own holds the new name, and the
+    /// rename replaces that and nothing else.
+    fn swap_in(&self, from: &str, there: &Self, to: &str) -> rustix::io::Result<()> {
         mkdirat(&*there.dir, to, Mode::from_raw_mode(0o700))?;
         renameat(&*self.dir, from, &*there.dir, to).inspect_err(|_| {
             let _ = unlinkat(&*there.dir, to, AtFlags::REMOVEDIR);
@@ -205,3 +210,7 @@ fn open_folder(dir: &OwnedFd, name: &str) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     openat(dir, name, flags, Mode::empty())
 }
+
+#[cfg(test)]
+#[path = "folder_tests.rs"]
+mod tests;

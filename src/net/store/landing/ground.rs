@@ -122,7 +122,8 @@ pub(super) fn sweep(dir: &OwnedFd, parts: Parts) {
             continue;
         }
         if bytes.ends_with(b".tmp") {
-            if held(dir, name, OFlags::empty()).is_some() {
+            // Held until it is gone.
+            if let Some(_held) = held(dir, name, OFlags::empty()) {
                 let _ = unlinkat(dir, name, AtFlags::empty());
             }
         } else if let Some(stem) = stem(bytes, ".part") {

@@ -128,7 +128,8 @@ impl Landing {
 }
 
 impl Parcel {
-    /// The file, for writing at offsets.
+    /// The file, for writing at offsets. Nobody else can resume it before the last copy
+    /// of this is gone.
     pub const fn file(&self) -> &Arc<File> {
         &self.file
     }
@@ -306,6 +307,10 @@ impl Drop for Parcel {
         if *lock(&self.over) == Over::No && self.state().blocks().is_empty() {
             self.remove();
         }
+        // Closing would do, but for a child that is just being started and has a copy.
+        if Arc::strong_count(&self.file) == 1 {
+            let _ = flock(&*self.file, FlockOperation::Unlock);
+        }
     }
 }
 
@@ -365,3 +370,7 @@ fn open_own(dir: &OwnedFd, name: &str) -> io::Result<File> {
         "something foreign stands under a name of ferrydeck's own",
     ))
 }
+
+#[cfg(test)]
+#[path = "parcel_tests.rs"]
+mod tests;

@@ -222,3 +222,7 @@ fn fill(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
     }
     Ok(got)
 }
+
+#[cfg(test)]
+#[path = "state_tests.rs"]
+mod tests;

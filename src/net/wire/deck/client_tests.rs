@@ -3,7 +3,7 @@
 use super::super::tests::{broken, harmful, harmless, raw};
 use super::*;
 use crate::entity::{Entry, Kind};
-use crate::net::wire::codec::Version;
+use crate::net::wire::codec::{Check, Detail, Pace, Taken, Terms, Version};
 use crate::net::wire::deck::listing;
 
 type Heard = Result<Option<(usize, Answer)>, &'static str>;
@@ -65,7 +65,6 @@ fn a_client_greets_first_and_once() {
     let (mut client, mut out) = (Client::default(), Vec::new());
     let ping = Request::Ping { token: 1 };
     let hello = Request::Hello { name: "me".into() };
-    let cause = |said: Result<(), Malformed>| said.map_err(|fault| fault.cause);
     assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
     assert_eq!(out, b"");
     assert_eq!(cause(client.ask(&hello, &mut out)), Ok(()));
@@ -84,13 +83,243 @@ fn a_client_greets_first_and_once() {
     assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
 }
 
+fn cause(said: Result<(), Malformed>) -> Result<(), &'static str> {
+    said.map_err(|fault| fault.cause)
+}
+
+fn prove() -> Request {
+    Request::Prove {
+        proof: [1; 32],
+        name: "me".into(),
+    }
+}
+
+fn refused(code: u8) -> Vec<u8> {
+    raw(0x1D, &[0xA1, 0x00, code])
+}
+
+#[test]
+fn a_proof_is_for_tls_and_comes_before_hello() {
+    let ping = Request::Ping { token: 1 };
+    let mut out = Vec::new();
+    let mut open = Client::default();
+    assert_eq!(cause(open.ask(&prove(), &mut out)), Err("order"));
+    let mut client = Client::over(Dialect::DeckTls);
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    assert_eq!(out, b"");
+    // A wrong code may be followed by another one.
+    assert_eq!(client.ask(&prove(), &mut out), Ok(()));
+    let wrong = hear(&mut client, &refused(12));
+    let refusal = Refusal::WrongCode;
+    assert_eq!(wrong, Ok(Some((10, Answer::Refused { refusal }))));
+    assert_eq!(client.ask(&prove(), &mut out), Ok(()));
+    for kind in [0x11, 0x1C, 0x26] {
+        let told = hear(&mut client, &raw(kind, &[0xA0]));
+        assert_eq!(told, Err("order"), "{kind:02X}");
+    }
+    for body in broken(&[&[0x58, 0x20][..], &[2; 32]].concat()) {
+        let told = hear(&mut client, &raw(0x29, &body));
+        assert_eq!(told, Err("cbor"), "{body:02X?}");
+    }
+    for len in [31, 33] {
+        let body = [&[0xA1, 0x00, 0x58, len], &vec![2; usize::from(len)][..]].concat();
+        assert_eq!(hear(&mut client, &raw(0x29, &body)), Err("cbor"));
+    }
+    let proof = raw(0x29, &[&b"\xA1\x00\x58\x20"[..], &[2; 32]].concat());
+    for cut in 0..proof.len() {
+        assert_eq!(hear(&mut client, &proof[..cut]), Ok(None));
+    }
+    let told = hear(&mut client, &proof);
+    assert_eq!(told, Ok(Some((proof.len(), Answer::Proof([2; 32])))));
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    assert!(client.greet("me", &mut out));
+    assert_eq!(cause(client.ask(&prove(), &mut out)), Err("order"));
+    let welcome = raw(0x11, b"\xA2\x00\x01\x02\x18\x1F");
+    assert!(matches!(hear(&mut client, &welcome), Ok(Some(_))));
+    assert_eq!(cause(client.ask(&prove(), &mut out)), Err("order"));
+    assert_eq!(client.ask(&ping, &mut out), Ok(()));
+}
+
+#[test]
+fn a_hello_that_was_refused_may_come_again() {
+    let mut out = Vec::new();
+    let mut client = Client::over(Dialect::DeckTls);
+    client.greet("me", &mut out);
+    let refusal = Refusal::Unpaired;
+    let told = hear(&mut client, &refused(11));
+    assert_eq!(told, Ok(Some((10, Answer::Refused { refusal }))));
+    let ping = Request::Ping { token: 1 };
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    assert_eq!(client.clone().ask(&prove(), &mut out), Ok(()));
+    out.clear();
+    assert!(client.greet("me", &mut out));
+    assert_eq!(out.get(2), Some(&0x10));
+    let welcome = raw(0x11, b"\xA2\x00\x01\x02\x18\x1F");
+    assert!(matches!(hear(&mut client, &welcome), Ok(Some(_))));
+    // What is refused later leaves hello said.
+    assert_eq!(client.ask(&ping, &mut out), Ok(()));
+    assert!(matches!(hear(&mut client, &refused(11)), Ok(Some(_))));
+    assert_eq!(client.ask(&ping, &mut out), Ok(()));
+}
+
+#[test]
+fn files_are_cut_alike_on_both_sides() {
+    let hello = |limits: &[u8]| {
+        let (mut client, mut out) = (Client::default(), Vec::new());
+        client.greet("me", &mut out);
+        let body = [b"\xA3\x00\x01\x02\x01\x03", limits].concat();
+        hear(&mut client, &raw(0x11, &body)).map(|told| told.is_some())
+    };
+    assert_eq!(hello(b"\xA1\x02\x1A\x00\x40\x00\x00"), Ok(true));
+    assert_eq!(hello(b"\xA2\x00\x01\x01\x02"), Ok(true));
+    assert_eq!(hello(b"\xA1\x02\x1A\x00\x80\x00\x00"), Err("cbor"));
+    assert_eq!(hello(b"\xA1\x02\x00"), Err("cbor"));
+    assert_eq!(hello(b"\x00"), Err("cbor"));
+    assert_eq!(hello(b"\xBF\xFF"), Err("cbor"));
+}
+
+fn terms(pace: Pace) -> Terms {
+    Terms {
+        source: Version::from([7; 56]),
+        mtime: None,
+        taken: Taken::Refuse,
+        check: Check::None,
+        pace,
+    }
+}
+
+fn store(pace: Pace) -> Request {
+    Request::Store {
+        path: "a".into(),
+        size: 3,
+        terms: Box::new(terms(pace)),
+    }
+}
+
+#[test]
+fn a_payload_comes_before_the_next_request() {
+    let ping = Request::Ping { token: 1 };
+    let mut client = asked(&store(Pace::Eager));
+    let mut out = Vec::new();
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    client.block(0, 3, &mut out);
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    client.seal(None, &mut out);
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    client.close(Ok(None), &mut out);
+    let due = [
+        raw(0x18, b"\xA2\x00\x00\x01\x03"),
+        raw(0x19, &[0xA0]),
+        raw(0x1A, &[0xA0]),
+    ];
+    assert_eq!(out, due.concat());
+    // Any number of eager puts behind each other, answered in their order.
+    for _ in 0..2 {
+        assert_eq!(client.ask(&store(Pace::Eager), &mut out), Ok(()));
+        client.close(Ok(None), &mut out);
+    }
+    assert_eq!(client.ask(&ping, &mut out), Ok(()));
+    let stored = raw(0x23, b"\xA1\x00\x61a");
+    for answer in [&stored, &refused(14), &stored] {
+        assert!(matches!(hear(&mut client, answer), Ok(Some(_))));
+    }
+    assert_eq!(hear(&mut client, &stored), Err("order"));
+    let answer = raw(0x1C, b"\xA1\x00\x01");
+    assert!(matches!(hear(&mut client, &answer), Ok(Some(_))));
+}
+
+#[test]
+fn nothing_is_asked_behind_an_asked_put() {
+    let ping = Request::Ping { token: 1 };
+    let here = raw(0x21, b"\xA1\x00\x80");
+    let mut out = Vec::new();
+    let mut client = asked(&store(Pace::Asked));
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    let mut refused_at_once = client.clone();
+    assert!(matches!(
+        hear(&mut refused_at_once, &refused(14)),
+        Ok(Some(_))
+    ));
+    assert_eq!(refused_at_once.ask(&ping, &mut out), Ok(()));
+    assert!(matches!(hear(&mut client, &here), Ok(Some(_))));
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    // Refused in mid-payload: the end is said all the same, and then it goes on.
+    let mut cut = client.clone();
+    out.clear();
+    cut.block(0, 3, &mut out);
+    assert!(matches!(hear(&mut cut, &refused(10)), Ok(Some(_))));
+    assert_eq!(cause(cut.ask(&ping, &mut out)), Err("order"));
+    out.clear();
+    cut.close(Err(Refusal::NoRoom), &mut out);
+    let due = [raw(0x19, b"\xA1\x01\x0A"), raw(0x1A, b"\xA1\x01\x0A")];
+    assert_eq!(out, due.concat());
+    assert_eq!(cut.ask(&ping, &mut out), Ok(()));
+    client.close(Ok(None), &mut out);
+    assert_eq!(cause(client.ask(&ping, &mut out)), Err("order"));
+    let stored = raw(0x23, b"\xA1\x00\x61a");
+    assert!(matches!(hear(&mut client, &stored), Ok(Some(_))));
+    assert_eq!(client.ask(&ping, &mut out), Ok(()));
+}
+
+#[test]
+fn what_deck_has_not_is_said_before_anything_is_sent() {
+    let path = || "a".into();
+    for request in [
+        Request::Help,
+        Request::Bye,
+        Request::Put {
+            path: path(),
+            size: None,
+        },
+    ] {
+        let mut out = Vec::new();
+        let said = listing().ask(&request, &mut out);
+        assert_eq!((cause(said), out), (Err("unsupported"), vec![]));
+    }
+    let bad = || RemotePath::new(b"\xFF");
+    for request in [
+        Request::MakeFolder { path: bad() },
+        Request::Delete { path: bad() },
+        Request::Rename {
+            from: bad(),
+            to: path(),
+        },
+        Request::Rename {
+            from: path(),
+            to: bad(),
+        },
+        Request::Tree {
+            path: bad(),
+            version: None,
+            detail: Detail::Root,
+        },
+        Request::Fetch {
+            path: bad(),
+            offset: 0,
+            until: None,
+            version: None,
+            check: Check::None,
+        },
+        Request::Store {
+            path: bad(),
+            size: 3,
+            terms: Box::new(terms(Pace::Asked)),
+        },
+    ] {
+        let mut out = Vec::new();
+        let said = listing().ask(&request, &mut out);
+        assert_eq!((cause(said), out), (Err("path"), vec![]));
+    }
+}
+
 #[test]
 fn answers_nobody_asked_for_are_malformed() {
     let mut silent = Client::default();
     assert_eq!(hear(&mut silent, b""), Ok(None));
     assert_eq!(hear(&mut silent, b"\x49"), Err("order"));
     let mut client = listing();
-    for kind in [0x10, 0x11, 0x12, 0x15, 0x17, 0x18, 0x19, 0x1A, 0x1C] {
+    let due = [0x13, 0x1D, 0x24];
+    for kind in (0x10..=0x29).filter(|kind| !due.contains(kind)) {
         assert_eq!(hear(&mut client, &[0x49, 0x7E, kind]), Err("order"));
     }
     let mut pinged = asked(&Request::Ping { token: 7 });
@@ -324,7 +553,7 @@ fn a_spoilt_content_is_a_refusal() {
     assert_eq!(hear(&mut client.clone(), &next), Err("order"));
     let code = [raw(0x19, b"\xA1\x01\x12"), end()].concat();
     assert_eq!(hear(&mut client, &code), Err("cbor"));
-    // A hash is not read yet, and does not disturb.
+    // A hash says nothing here, and does not disturb.
     let hash = raw(0x1A, &[b"\xA1\x00\x58\x20".as_slice(), &[7; 32]].concat());
     let mut client = get(0, None);
     let content = raw(0x17, b"\xA2\x00\x00\x01\x00");

@@ -1,10 +1,10 @@
 //! deck's serving half against clients that lie, and the frames it writes.
 
 use super::super::tests::{broken, harmful, harmless, raw};
-use super::super::{BODY_MAX, ENTRY_BYTES, PAGE_BYTES, PAGE_ENTRIES, PATH_MAX};
+use super::super::{BLOCK, BODY_MAX, ENTRY_BYTES, PAGE_BYTES, PAGE_ENTRIES, PATH_MAX};
 use super::*;
 use crate::entity::{Entry, Kind, RemotePath};
-use crate::net::wire::codec::{Answer, ClientCodec, Content, Page};
+use crate::net::wire::codec::{Answer, Check, ClientCodec, Content, Page};
 use crate::net::wire::deck::Client;
 
 const HELLO: &[u8] = b"\x49\x7E\x10\0\0\0\x04\xA1\x00\x81\x01";
@@ -30,15 +30,71 @@ fn list(path: &str) -> Vec<u8> {
 
 #[test]
 fn hello_is_first_and_once() {
-    for kind in [0x12, 0x14, 0x16, 0x1B, 0x11, 0x1D] {
+    for kind in 0x11..=0x29 {
         let early = hear(&mut Server::default(), &[0x49, 0x7E, kind]);
         assert_eq!(early, Err("order"), "{kind:02X}");
     }
     assert_eq!(hear(&mut greeted(), HELLO), Err("order"));
     assert_eq!(hear(&mut greeted(), &HELLO[..3]), Err("order"));
-    for kind in [0x11, 0x13, 0x15, 0x17, 0x18, 0x19, 0x1A, 0x1C, 0x1D] {
+    let due = [0x12, 0x14, 0x16, 0x1B, 0x1E, 0x20, 0x25, 0x27, 0x28];
+    for kind in (0x10..=0x29).filter(|kind| !due.contains(kind)) {
         assert_eq!(hear(&mut greeted(), &[0x49, 0x7E, kind]), Err("order"));
     }
+}
+
+fn refuse(server: &mut Server, refusal: Refusal) -> After {
+    server.encode(&Reply::Refused(refusal), &mut Vec::new())
+}
+
+#[test]
+fn a_proof_is_for_tls_and_comes_before_hello() {
+    let body = [&b"\xA2\x00\x58\x20"[..], &[7; 32], b"\x01\x62me"].concat();
+    let prove = raw(0x29, &body);
+    let proved = Request::Prove {
+        proof: [7; 32],
+        name: "me".into(),
+    };
+    let hello = Request::Hello { name: "".into() };
+    assert_eq!(hear(&mut Server::default(), &prove), Err("order"));
+    let mut server = Server::over(Dialect::DeckTls);
+    for cut in 0..prove.len() {
+        assert_eq!(hear(&mut server, &prove[..cut]), Ok(None));
+    }
+    // A wrong code may be followed by another one; the right one by hello.
+    for refusal in [Refusal::WrongCode, Refusal::WrongCode] {
+        let heard = hear(&mut server, &prove);
+        assert_eq!(heard, Ok(Some((prove.len(), proved.clone()))));
+        assert_eq!(refuse(&mut server, refusal), After::Next);
+        assert_eq!(hear(&mut server, &list("")), Err("order"));
+    }
+    assert!(matches!(hear(&mut server, &prove), Ok(Some(_))));
+    assert_eq!(refuse(&mut server.clone(), Refusal::Banned), After::Close);
+    let mut out = Vec::new();
+    assert_eq!(server.encode(&Reply::Proof([8; 32]), &mut out), After::Next);
+    assert_eq!(hear(&mut server, &list("")), Err("order"));
+    // A key that is not known: a proof or hello may follow.
+    let heard = hear(&mut server, HELLO);
+    assert_eq!(heard, Ok(Some((HELLO.len(), hello.clone()))));
+    assert_eq!(refuse(&mut server, Refusal::Unpaired), After::Next);
+    assert_eq!(hear(&mut server.clone(), &list("")), Err("order"));
+    assert!(matches!(hear(&mut server.clone(), &prove), Ok(Some(_))));
+    assert_eq!(hear(&mut server, HELLO), Ok(Some((HELLO.len(), hello))));
+    let welcome = Reply::Welcome(crate::net::wire::codec::Welcome::default());
+    assert_eq!(server.encode(&welcome, &mut out), After::Next);
+    assert_eq!(hear(&mut server, &prove), Err("order"));
+    assert_eq!(hear(&mut server, HELLO), Err("order"));
+    // A no to anything later leaves the greeting said.
+    assert!(matches!(hear(&mut server, &list("")), Ok(Some(_))));
+    assert_eq!(refuse(&mut server, Refusal::Unpaired), After::Next);
+    assert!(matches!(hear(&mut server, &list("")), Ok(Some(_))));
+    let tls = || Server::over(Dialect::DeckTls);
+    for body in broken(&[&[0x58, 0x20][..], &[7; 32]].concat()) {
+        assert_eq!(hear(&mut tls(), &raw(0x29, &body)), Err("cbor"));
+    }
+    let short = raw(0x29, &[&b"\xA1\x00\x58\x1F"[..], &[7; 31]].concat());
+    assert_eq!(hear(&mut tls(), &short), Err("cbor"));
+    let long = [&body[..36], b"\x01\x79\x01\x00", &[b'n'; 256]].concat();
+    assert_eq!(hear(&mut tls(), &raw(0x29, &long)), Err("name"));
 }
 
 #[test]
@@ -103,7 +159,13 @@ fn a_request_byte_by_byte_says_what_it_lacks() {
 
 #[test]
 fn a_body_that_is_not_the_cddl_is_malformed() {
-    for (kind, good) in [(0x12, &b"\x60"[..]), (0x14, b"\x61a"), (0x1B, b"\x05")] {
+    for (kind, good) in [
+        (0x12, &b"\x60"[..]),
+        (0x14, b"\x61a"),
+        (0x1B, b"\x05"),
+        (0x25, b"\x61a"),
+        (0x28, b"\x61a"),
+    ] {
         for body in broken(good) {
             let heard = hear(&mut greeted(), &raw(kind, &body));
             assert_eq!(heard, Err("cbor"), "{kind:02X} {body:02X?}");
@@ -123,7 +185,37 @@ fn a_body_that_is_not_the_cddl_is_malformed() {
         let heard = hear(&mut Server::default(), &raw(0x10, body));
         assert_eq!(heard, Err("cbor"), "{body:02X?}");
     }
-    let gets: [(&[u8], &str); 5] = [
+    let others: [(u8, &[u8], &str); 20] = [
+        (0x1E, b"\xA1\x00\x61a", "cbor"),
+        (0x1E, b"\xA1\x02\x00", "cbor"),
+        (0x1E, b"\xA2\x00\x61a\x02\x02", "cbor"),
+        (0x1E, b"\xA3\x00\x61a\x01\x00\x02\x00", "cbor"),
+        (0x20, b"\xA2\x00\x61a\x01\x03", "cbor"),
+        (0x20, b"\xA2\x01\x03\x02\x40", "cbor"),
+        (0x20, b"\xA2\x00\x61a\x02\x40", "cbor"),
+        (0x20, b"\xA3\x00\x61a\x01\x20\x02\x40", "cbor"),
+        (0x20, b"\xA4\x00\x61a\x01\x03\x02\x40\x03\x60", "cbor"),
+        (0x20, b"\xA4\x00\x61a\x01\x03\x02\x40\x04\x03", "cbor"),
+        (0x20, b"\xA4\x00\x61a\x01\x03\x02\x40\x05\x02", "cbor"),
+        (0x20, b"\xA4\x00\x61a\x01\x03\x02\x40\x05\xF5", "cbor"),
+        (0x20, b"\xA4\x00\x61a\x01\x03\x02\x40\x06\x02", "cbor"),
+        (0x20, b"\xA4\x00\x61a\x01\x03\x02\x40\x01\x03", "cbor"),
+        (0x20, b"\xA3\x00\x61a\x01\x03\x02\x40\x00", "cbor"),
+        (0x20, b"\xBF\x00\x61a\x01\x03\x02\x40\xFF", "cbor"),
+        (0x27, b"\xA1\x00\x61a", "cbor"),
+        (0x27, b"\xA1\x01\x61a", "cbor"),
+        (0x27, b"\xA2\x00\x61a\x01\x41b", "cbor"),
+        (0x27, b"\xA2\x00\x61a\x01\x7F\x61a\xFF", "cbor"),
+    ];
+    for (kind, body, cause) in others {
+        let heard = hear(&mut greeted(), &raw(kind, body));
+        assert_eq!(heard, Err(cause), "{kind:02X} {body:02X?}");
+    }
+    let gets: [(&[u8], &str); 9] = [
+        (b"\xA3\x00\x61a\x01\x00\x04\x03", "cbor"),
+        (b"\xA3\x00\x61a\x01\x00\x04\x20", "cbor"),
+        (b"\xA3\x00\x61a\x01\x00\x03\x20", "cbor"),
+        (b"\xA3\x00\x61a\x01\x05\x03\x04", "offset"),
         (b"\xA1\x00\x61a", "cbor"),
         (b"\xA1\x01\x00", "cbor"),
         (b"\xA2\x00\x61a\x01\x20", "cbor"),
@@ -132,6 +224,32 @@ fn a_body_that_is_not_the_cddl_is_malformed() {
     ];
     for (body, cause) in gets {
         assert_eq!(hear(&mut greeted(), &raw(0x16, body)), Err(cause));
+    }
+}
+
+#[test]
+fn a_get_with_an_end_or_a_check_is_a_fetch() {
+    let cases: [(&[u8], Option<u64>, Check); 4] = [
+        (b"\xA3\x00\x61a\x01\x05\x03\x05", Some(5), Check::None),
+        (b"\xA3\x00\x61a\x01\x05\x04\x00", None, Check::None),
+        (b"\xA3\x00\x61a\x01\x05\x04\x02", None, Check::Anew),
+        (
+            b"\xA4\x00\x61a\x01\x05\x03\x09\x04\x01",
+            Some(9),
+            Check::Blocks,
+        ),
+    ];
+    for (body, until, check) in cases {
+        let bytes = raw(0x16, body);
+        let fetch = Request::Fetch {
+            path: "a".into(),
+            offset: 5,
+            until,
+            version: None,
+            check,
+        };
+        let heard = hear(&mut greeted(), &bytes);
+        assert_eq!(heard, Ok(Some((bytes.len(), fetch))));
     }
 }
 
@@ -219,6 +337,64 @@ fn payload_is_framed_in_blocks() {
     // No block was open: an empty content has no block-end.
     assert_eq!(server.finish(Some(Refusal::Failed), &mut out), After::Next);
     assert_eq!(out, raw(0x1A, &[0xA1, 0x01, 0x06]));
+}
+
+#[test]
+fn a_stretch_is_framed_block_by_block() {
+    let (mut server, mut out) = (greeted(), Vec::new());
+    let content = Content {
+        size: 3 * BLOCK,
+        offset: BLOCK,
+        mtime: None,
+        version: Version::new(b"v"),
+    };
+    let until = 3 * BLOCK;
+    server.encode(&Reply::Stretch { content, until }, &mut out);
+    out.clear();
+    assert_eq!(server.next_run(BLOCK, 2 * BLOCK, &mut out), BLOCK);
+    let head = |at: &[u8]| {
+        let body = [b"\xA2\x00\x1A", at, b"\x01\x1A\x00\x40\0\0"].concat();
+        raw(0x18, &body)
+    };
+    assert_eq!(out, head(b"\x00\x40\0\0"));
+    out.clear();
+    server.seal(Some([1; 32]), &mut out);
+    let value = [&b"\xA1\x00\x58\x20"[..], &[1; 32]].concat();
+    assert_eq!(out, raw(0x19, &value));
+    out.clear();
+    assert_eq!(server.next_run(2 * BLOCK, BLOCK, &mut out), BLOCK);
+    assert_eq!(out, head(b"\x00\x80\0\0"));
+    // What changed while it was sent spoils its block and the content.
+    let mut spoilt = server.clone();
+    out.clear();
+    spoilt.close(Err(Refusal::Changed), &mut out);
+    let code = |kind| raw(kind, &[0xA1, 0x01, 0x02]);
+    assert_eq!(out, [code(0x19), code(0x1A)].concat());
+    out.clear();
+    server.seal(None, &mut out);
+    server.seal(None, &mut out);
+    server.close(Ok(Some(Root([1; 32]))), &mut out);
+    assert_eq!(out, [raw(0x19, &[0xA0]), raw(0x1A, &value)].concat());
+    out.clear();
+    // A get afterwards is cut as ever, and names its version again.
+    let content = Content {
+        size: 9,
+        offset: 2,
+        mtime: None,
+        version: Version::new(b"v"),
+    };
+    server.encode(&Reply::Content(content), &mut out);
+    out.clear();
+    assert_eq!(server.next_run(2, 7, &mut out), 7);
+    server.seal(None, &mut out);
+    assert_eq!(out, raw(0x18, b"\xA3\x00\x02\x01\x07\x02\x41v"));
+}
+
+#[test]
+fn a_wait_never_has_more_done_than_there_is() {
+    let mut out = Vec::new();
+    greeted().encode(&Reply::Wait { done: 9, of: 7 }, &mut out);
+    assert_eq!(out, raw(0x24, b"\xA2\x00\x07\x01\x07"));
 }
 
 /// What a client hears of a page, frame by frame.
