@@ -116,7 +116,11 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
                 ..means(&args.means)
             };
             // Whether it is a folder, the server knows.
-            let kind = if args.recursive { Kind::Dir } else { Kind::File };
+            let kind = if args.recursive {
+                Kind::Dir
+            } else {
+                Kind::File
+            };
             let wanted = paths.into_iter().map(|path| Wanted {
                 path,
                 size: None,
@@ -209,7 +213,14 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         let mut handle = net::start(Engine::Dial(dial));
         let (mut out, mut err) = (io::stdout(), io::stderr());
-        let errand = errand::ls(&mut handle, url.path.clone(), how, shown, &mut out, &mut err);
+        let errand = errand::ls(
+            &mut handle,
+            url.path.clone(),
+            how,
+            shown,
+            &mut out,
+            &mut err,
+        );
         tokio::select! {
             done = errand => match done {
                 Done::Well | Done::Unheard => 0,
@@ -248,7 +259,9 @@ async fn run_errand(
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let work = async {
         match errand {
-            Errand::Get(wanted) => errand::get(&mut handle, wanted, voice, &mut out, &mut err).await,
+            Errand::Get(wanted) => {
+                errand::get(&mut handle, wanted, voice, &mut out, &mut err).await
+            }
             Errand::Put(files) => errand::put(&mut handle, files, voice, &mut out, &mut err).await,
         }
     };

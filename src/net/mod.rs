@@ -15,8 +15,8 @@ pub mod pipe;
 pub mod pump;
 pub mod server;
 pub mod store;
-pub mod tree;
 pub mod tls;
+pub mod tree;
 pub mod unsent;
 pub mod wire;
 

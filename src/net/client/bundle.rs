@@ -22,7 +22,7 @@ use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::off_the_loop;
 use super::tap::Tap;
-use crate::entity::{Direction, JobId, Outcome, RemotePath};
+use crate::entity::{Dialect, Direction, JobId, Outcome, RemotePath};
 use crate::event::Clash;
 use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};
 use crate::net::store::landing::{Landing, Missing, Unlanded};
@@ -265,7 +265,8 @@ impl Bundle {
         let Some(good) = work.open.front() else {
             return Err(Failure::unexpected());
         };
-        let xfer = (content.size <= SMALL).then(|| self.begin(guard, good, &content));
+        let dialect = tap.dialect();
+        let xfer = (content.size <= SMALL).then(|| self.begin(guard, dialect, good, &content));
         let taken = self.content(tap, &content, xfer.as_ref()).await?;
         let Some(good) = work.open.pop_front() else {
             return Err(Failure::unexpected());
@@ -273,9 +274,9 @@ impl Bundle {
         tap.close();
         let Some(xfer) = xfer else {
             // It is no small file any more: it comes by itself.
-            self.teller.of(good.job).ended(Finish::Alone {
-                size: content.size,
-            });
+            self.teller
+                .of(good.job)
+                .ended(Finish::Alone { size: content.size });
             return Ok(Came::Done);
         };
         let Some(bytes) = taken else {
@@ -298,10 +299,16 @@ impl Bundle {
         Ok(Came::Done)
     }
 
-    fn begin(&self, guard: &ConnGuard, good: &Good, content: &Content) -> XferGuard {
+    fn begin(
+        &self,
+        guard: &ConnGuard,
+        dialect: Dialect,
+        good: &Good,
+        content: &Content,
+    ) -> XferGuard {
         let xfer = guard.start(TransferOrder {
             job: Some(good.job),
-            dialect: self.pool.target().dialect,
+            dialect,
             direction: Direction::In,
             proof: super::pull::proof(self.check),
             path: good.path.clone(),
@@ -309,9 +316,7 @@ impl Bundle {
             offset: 0,
             range: None,
         });
-        self.teller
-            .of(good.job)
-            .begun(Arc::clone(xfer.started()));
+        self.teller.of(good.job).begun(Arc::clone(xfer.started()));
         xfer
     }
 
@@ -327,7 +332,10 @@ impl Bundle {
         let len = block_len(content.size, 0);
         if content.size > 0 {
             match tap.hear().await? {
-                Answer::Run { offset: 0, len: run } if run == len => {}
+                Answer::Run {
+                    offset: 0,
+                    len: run,
+                } if run == len => {}
                 _ => return Err(Failure::unexpected()),
             }
             let mut left = usize::try_from(len).unwrap_or(usize::MAX);

@@ -49,7 +49,9 @@ impl Deleted {
         match (self.files, self.folders) {
             (files, 0) => count(files, "file"),
             (0, folders) => count(folders, "folder"),
-            (files, folders) => format!("{} and {}", count(files, "file"), count(folders, "folder")),
+            (files, folders) => {
+                format!("{} and {}", count(files, "file"), count(folders, "folder"))
+            }
         }
     }
 }
@@ -149,12 +151,7 @@ pub(super) async fn tell_made(pool: Arc<Pool>, hub: Arc<Hub>, path: RemotePath) 
 }
 
 /// Renames; the answer is a note.
-pub(super) async fn tell_renamed(
-    pool: Arc<Pool>,
-    hub: Arc<Hub>,
-    from: RemotePath,
-    to: RemotePath,
-) {
+pub(super) async fn tell_renamed(pool: Arc<Pool>, hub: Arc<Hub>, from: RemotePath, to: RemotePath) {
     let (old, new) = (from.shown(), to.shown());
     match ask(&pool, &Request::Rename { from, to }).await {
         Ok(()) => hub.note("renamed", &format!("{old} is now {new}")),
@@ -341,7 +338,11 @@ pub(super) async fn look_local(hub: Arc<Hub>, path: PathBuf) {
     let read = off_the_loop(move || read_folder(&folder)).await;
     let (entries, unlisted, state) = match read {
         Ok(Ok((entries, unlisted))) => (entries, unlisted, ListingState::Whole),
-        Ok(Err(why)) => (Vec::new(), 0, ListingState::Failed(DisplayName::from(why.as_str()))),
+        Ok(Err(why)) => (
+            Vec::new(),
+            0,
+            ListingState::Failed(DisplayName::from(why.as_str())),
+        ),
         Err(failure) => {
             let why = DisplayName::from(failure.detail.as_str());
             (Vec::new(), 0, ListingState::Failed(why))
@@ -361,7 +362,9 @@ fn read_folder(folder: &Path) -> Result<(Vec<Entry>, u64), String> {
     let mut lister = listed.map_err(|denied| denied.detail)?;
     let (mut entries, mut unlisted) = (Vec::new(), 0);
     loop {
-        let page = lister.page(PAGE, usize::MAX).map_err(|denied| denied.detail)?;
+        let page = lister
+            .page(PAGE, usize::MAX)
+            .map_err(|denied| denied.detail)?;
         entries.extend(page.entries);
         unlisted += page.unlisted;
         if !page.more || entries.len() >= NAMES {

@@ -35,6 +35,8 @@ enum Fault {
     Flip(u64),
     /// The connection is closed behind so many bytes of payload.
     Cut(u64),
+    /// Nothing comes any more behind so many bytes of payload, and nothing is closed.
+    Stall(u64),
     /// Another root than the file's is told.
     Root,
     /// The file is announced with another size.
@@ -84,7 +86,9 @@ impl World {
         files: &[(&str, Vec<u8>)],
         faults: impl Fn(&Self, &Request) -> Fault + Send + Sync + 'static,
     ) -> (Arc<Self>, SocketAddr) {
-        let files = files.iter().map(|(name, whole)| ((*name).to_owned(), (whole.clone(), 1)));
+        let files = files
+            .iter()
+            .map(|(name, whole)| ((*name).to_owned(), (whole.clone(), 1)));
         let world = Arc::new(Self {
             files: Mutex::new(files.collect()),
             folders: Mutex::default(),
@@ -291,7 +295,11 @@ impl Conn {
                 if file.is_none() && !world.entries(&path).is_empty() {
                     return self.reply(&Reply::Refused(Refusal::NotEmpty));
                 }
-                world.folders.lock().unwrap().retain(|folder| *folder != path);
+                world
+                    .folders
+                    .lock()
+                    .unwrap()
+                    .retain(|folder| *folder != path);
                 self.reply(&Reply::Done)
             }
             other => panic!("{other:?}"),
@@ -339,7 +347,6 @@ impl Conn {
             until,
         })?;
         let mut sent = 0;
-        let values = values(whole);
         for index in offset / BLOCK..until.div_ceil(BLOCK) {
             let mut out = Vec::new();
             let at = index * BLOCK;
@@ -349,17 +356,21 @@ impl Conn {
             if *fault == Fault::Flip(index) {
                 bytes[7] ^= 1;
             }
-            if let Fault::Cut(cut) = fault
+            if let Fault::Cut(cut) | Fault::Stall(cut) = fault
                 && sent + bytes.len() as u64 > *cut
             {
                 self.say(&bytes[..usize::try_from(cut - sent).unwrap()])?;
+                while matches!(fault, Fault::Stall(_)) && self.more().is_some() {}
                 return None;
             }
             sent += bytes.len() as u64;
             self.say(&bytes)?;
             let mut out = Vec::new();
-            let value = values[usize::try_from(index).unwrap()];
-            self.codec.seal((check != Check::None).then_some(value), &mut out);
+            let mut hasher = BlockHasher::new(whole.len() as u64, index);
+            hasher.update(block(whole, index));
+            let value = hasher.value();
+            self.codec
+                .seal((check != Check::None).then_some(value), &mut out);
             self.say(&out)?;
         }
         let root = match fault {
@@ -488,8 +499,14 @@ async fn a_file_is_complete_when_its_hash_agrees() {
         assert_eq!(bench.ended(1).await, WELL, "{size}");
         assert!(bench.read("a") == pattern(size));
         assert_eq!(bench.names(), ["a"]);
-        let time = std::fs::metadata(bench.dir.path().join("a")).unwrap().modified().unwrap();
-        let second = time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+        let time = std::fs::metadata(bench.dir.path().join("a"))
+            .unwrap()
+            .modified()
+            .unwrap();
+        let second = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
         assert_eq!(second, 1_000_000_000);
         assert_eq!(world.fetches().len(), 1);
         bench.leave().await;
@@ -515,7 +532,12 @@ async fn what_is_always_bad_fails_and_leaves_no_file() {
     bench.fetch(&["a"]);
     assert_eq!(bench.ended(1).await, (Outcome::Failed, "corrupt"));
     assert!(!bench.names().contains(&"a".to_owned()));
-    let checks: Vec<Check> = world.fetches().iter().skip(1).map(|fetch| fetch.2).collect();
+    let checks: Vec<Check> = world
+        .fetches()
+        .iter()
+        .skip(1)
+        .map(|fetch| fetch.2)
+        .collect();
     let usual = Check::Blocks;
     assert_eq!(checks, [usual, usual, usual, Check::Anew]);
     bench.leave().await;
@@ -594,7 +616,10 @@ async fn a_client_opened_again_hashes_what_is_there_and_goes_on() {
     let mut first = bench(addr);
     first.fetch(&["a"]);
     first
-        .until(1, |state| matches!(state, JobState::Waiting { done, .. } if *done == 2 * BLOCK))
+        .until(
+            1,
+            |state| matches!(state, JobState::Waiting { done, .. } if *done == 2 * BLOCK),
+        )
         .await;
     let dir = first.abandon().await;
     // One of the two blocks is spoilt on the disk: only the other is believed.
@@ -612,7 +637,10 @@ async fn a_client_opened_again_hashes_what_is_there_and_goes_on() {
     assert_eq!(second.ended(1).await, WELL);
     assert!(second.read("a") == large());
     assert_eq!(second.names(), ["a"]);
-    let offsets: Vec<u64> = world.fetches()[before..].iter().map(|fetch| fetch.0).collect();
+    let offsets: Vec<u64> = world.fetches()[before..]
+        .iter()
+        .map(|fetch| fetch.0)
+        .collect();
     assert_eq!(offsets, [0, 2 * BLOCK]);
     second.leave().await;
 }
@@ -679,7 +707,11 @@ async fn small_files_share_lines_and_each_has_its_own_end() {
             .iter()
             .map(|(name, whole)| {
                 // One is larger by now than the listing had it.
-                let size = if name == "f0013" { 1 } else { whole.len() as u64 };
+                let size = if name == "f0013" {
+                    1
+                } else {
+                    whole.len() as u64
+                };
                 Wanted::file(RemotePath::from(name.as_str()), Some(size))
             })
             .collect(),
@@ -774,8 +806,6 @@ async fn a_folder_comes_with_all_that_is_in_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endless_folder_has_an_end() {
-    let (_, addr) = World::serve(&[("d/a", pattern(1))], |_, _| Fault::None);
-    let _ = addr;
     // Every folder holds another one.
     let addr = fake(|_, socket| {
         let mut conn = Conn::new(socket);
@@ -814,7 +844,10 @@ async fn an_endless_folder_has_an_end() {
         ends.extend(bench.some_ends().await);
     }
     // The walk is over, and said what it did not go into.
-    assert!(ends.values().any(|(outcome, _)| *outcome == Outcome::Failed));
+    assert!(
+        ends.values()
+            .any(|(outcome, _)| *outcome == Outcome::Failed)
+    );
     bench.leave().await;
 }
 
@@ -862,32 +895,71 @@ async fn an_upload_goes_on_after_a_cut() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_of_an_upload_are_said() {
-    for size in [100, 5_000_000] {
-        for (refusal, cause) in [
-            (Refusal::NoRoom, "no_room"),
-            (Refusal::NotAllowed, "not_allowed"),
-            (Refusal::Exists, "exists"),
-        ] {
-            let (world, addr) = World::serve(&[], move |_, request| match request {
-                Request::Store { terms, .. } => match terms.pace {
-                    crate::net::wire::codec::Pace::Asked => Fault::Refuse(refusal),
-                    // Its payload has to be read first.
-                    crate::net::wire::codec::Pace::Eager => Fault::None,
-                },
-                _ => Fault::None,
-            });
-            if size < 1_000 {
-                continue;
-            }
-            let mut bench = bench(addr);
-            let local = bench.dir.path().join("mine");
-            std::fs::write(&local, pattern(size)).unwrap();
-            bench.send(&local, "a");
-            assert_eq!(bench.ended(1).await, (Outcome::Failed, cause));
-            assert!(world.file("a").is_none());
-            bench.leave().await;
-        }
+    for (refusal, cause) in [
+        (Refusal::NoRoom, "no_room"),
+        (Refusal::NotAllowed, "not_allowed"),
+        (Refusal::Exists, "exists"),
+    ] {
+        let (world, addr) = World::serve(&[], move |_, request| match request {
+            Request::Store { .. } => Fault::Refuse(refusal),
+            _ => Fault::None,
+        });
+        let mut bench = bench(addr);
+        let local = bench.dir.path().join("mine");
+        std::fs::write(&local, pattern(5_000_000)).unwrap();
+        bench.send(&local, "a");
+        assert_eq!(bench.ended(1).await, (Outcome::Failed, cause));
+        assert!(world.file("a").is_none());
+        bench.leave().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_keeps_what_was_checked_and_a_cancel_does_not() {
+    let (world, addr) = World::serve(&[("a", large())], |world, request| match request {
+        Request::Fetch { .. } if world.fetches().is_empty() => Fault::Stall(BLOCK + 9),
+        Request::Fetch { .. } if world.fetches().len() == 2 => Fault::Stall(9),
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    let running = |state: &JobState| match state {
+        JobState::Running { started } => Some(Arc::clone(started)),
+        _ => None,
+    };
+    let state = bench.until(1, |state| running(state).is_some()).await;
+    let started = running(&state).unwrap();
+    let verified = async {
+        while started.progress.verified() < BLOCK {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, verified).await.unwrap();
+    bench.command(Command::Pause(JobId(1)));
+    bench
+        .until(
+            1,
+            |state| matches!(state, JobState::Paused { done } if *done == BLOCK),
+        )
+        .await;
+    assert_eq!(bench.names().len(), 2);
+    bench.command(Command::Resume(JobId(1)));
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(bench.read("a") == large());
+    assert_eq!(world.fetches()[1].0, BLOCK);
+    std::fs::remove_file(bench.dir.path().join("a")).unwrap();
+    bench.fetch(&["a"]);
+    bench.until(2, |state| running(state).is_some()).await;
+    bench.command(Command::Cancel(JobId(2)));
+    assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
+    // What had arrived is let go of off the loop, a moment later.
+    let gone = async {
+        while !bench.names().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, gone).await.unwrap();
+    bench.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -907,7 +979,10 @@ async fn a_folder_is_sent_with_all_that_is_in_it() {
     while ends.len() < 102 {
         ends.extend(bench.some_ends().await);
     }
-    assert!(ends.values().all(|(outcome, _)| outcome.went_well()), "{ends:?}");
+    assert!(
+        ends.values().all(|(outcome, _)| outcome.went_well()),
+        "{ends:?}"
+    );
     for n in 0..100 {
         assert!(world.file(&format!("up/a/f{n}")).unwrap().0 == pattern(n * 7));
     }
@@ -950,7 +1025,10 @@ async fn a_choice_is_counted_and_deleted_from_the_bottom_up() {
             _ => None,
         })
         .await;
-    assert_eq!((counted.files(), counted.folders(), counted.bytes()), (3, 1, 33));
+    assert_eq!(
+        (counted.files(), counted.folders(), counted.bytes()),
+        (3, 1, 33)
+    );
     bench.command(Command::Delete(choice()));
     let words = bench
         .hears(|what| match what {
@@ -966,14 +1044,15 @@ async fn a_choice_is_counted_and_deleted_from_the_bottom_up() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hashes_are_told_as_they_are_asked_for() {
-    let (_, addr) = World::serve(&[("a", pattern(10)), ("b", large())], |_, request| {
-        match request {
+    let (_, addr) = World::serve(
+        &[("a", pattern(10)), ("b", large())],
+        |_, request| match request {
             Request::Tree { path, .. } if path.as_str() == Some("c") => {
                 Fault::Refuse(Refusal::NotFound)
             }
             _ => Fault::None,
-        }
-    });
+        },
+    );
     let mut bench = bench(addr);
     for name in ["a", "b", "c"] {
         bench.command(Command::Hash(RemotePath::from(name)));
@@ -992,28 +1071,22 @@ async fn hashes_are_told_as_they_are_asked_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_went_away_is_called_again_and_read_again() {
-    let (world, addr) = World::serve(&[("a", pattern(10))], |world, request| match request {
-        Request::List { .. } if world.log.lock().unwrap().len() < 3 => Fault::Cut(0),
-        _ => Fault::None,
-    });
-    let _ = world;
-    // A listing that is cut: the connection goes in the middle of it.
-    let cut = AtomicUsize::new(0);
-    let served = Arc::new(world);
-    let addr2 = fake(move |_, socket| {
-        if cut.fetch_add(1, SeqCst) == 0 {
-            let mut conn = Conn::new(socket);
+    let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);
+    let calls = AtomicUsize::new(0);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        if calls.fetch_add(1, SeqCst) == 0 {
+            // Gone before the greeting is answered.
             let _ = conn.request();
             return;
         }
-        let _ = Conn::new(socket).run(&served);
+        let _ = conn.run(&world);
     });
-    let _ = addr;
     let means = Means {
         manner: Manner::Lasting,
         ..Means::default()
     };
-    let mut bench = Bench::by(Dialect::Deck, addr2, OnClash::Fail, means);
+    let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
     bench.command(Command::Open(RemotePath::root()));
     let again = bench
         .hears(|what| match what {
@@ -1033,12 +1106,14 @@ async fn a_server_that_went_away_is_called_again_and_read_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_queue_outlives_the_client() {
-    let (_, addr) = World::serve(&[("a", large()), ("b", pattern(9))], |world, request| {
-        match request {
-            Request::Fetch { .. } if world.fetches().len() < 2 => Fault::Silence,
-            _ => Fault::None,
-        }
-    });
+    let (_, addr) =
+        World::serve(
+            &[("a", large()), ("b", pattern(9))],
+            |world, request| match request {
+                Request::Fetch { .. } if world.fetches().len() < 2 => Fault::Silence,
+                _ => Fault::None,
+            },
+        );
     let state = assert_fs::TempDir::new().unwrap();
     let means = || Means {
         manner: Manner::Lasting,
@@ -1081,7 +1156,10 @@ async fn the_queue_outlives_the_client() {
 
 #[test]
 fn a_root_follows_from_the_blocks() {
-    assert_eq!(merge(large().len() as u64, &values(&large())), Some(root(&large())));
+    assert_eq!(
+        merge(large().len() as u64, &values(&large())),
+        Some(root(&large()))
+    );
 }
 
 impl Bench {

@@ -153,7 +153,8 @@ impl Queue {
     fn rename(&self, from: RemotePath, to: RemotePath) {
         if self.dial.target.dialect.is_deck() {
             let (pool, hub) = self.chore();
-            self.tracker.spawn(chores::tell_renamed(pool, hub, from, to));
+            self.tracker
+                .spawn(chores::tell_renamed(pool, hub, from, to));
             return;
         }
         let (target, patience) = (self.dial.target.clone(), self.dial.patience);

@@ -136,7 +136,7 @@ impl Pool {
 pub(super) fn is_passing(failure: &Failure) -> bool {
     matches!(
         failure.cause,
-        "connection" | "timeout" | "unreachable" | "short" | "leaving"
+        "connection" | "cut" | "timeout" | "unreachable" | "short" | "leaving"
     )
 }
 

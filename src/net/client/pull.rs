@@ -147,7 +147,10 @@ impl Pull {
         for _ in 0..CHANGES {
             let (seen, tap) = self.stat(&mut endurance).await?;
             let plan = self.prepare(course, &landing, &seen, &tap).await?;
-            match self.fetch_all(course, &seen, &plan, tap, &mut endurance).await {
+            match self
+                .fetch_all(course, &seen, &plan, tap, &mut endurance)
+                .await
+            {
                 Ok(()) => return self.land(course, &landing, &seen).await,
                 Err(Stop::Changed) => self.begin_anew(course).await,
                 Err(Stop::Failed(failure) | Stop::Broke(failure)) => return Err(failure),
@@ -258,7 +261,7 @@ impl Pull {
         let (peer, addr) = tap.line.ends()?;
         let xfer = self.hub.dial(peer, addr).start(TransferOrder {
             job: Some(self.job),
-            dialect: self.pool.target().dialect,
+            dialect: tap.dialect(),
             direction: Direction::In,
             proof: Outcome::CompleteHash,
             path: self.path.clone(),

@@ -137,7 +137,9 @@ impl Push {
         let here = blocks_of(&here, course.source.size)?;
         self.begin(course, &tap, &here)?;
         let all = 0..blocks(course.source.size);
-        let mut missing: Vec<u64> = all.filter(|index| here.binary_search(index).is_err()).collect();
+        let mut missing: Vec<u64> = all
+            .filter(|index| here.binary_search(index).is_err())
+            .collect();
         // What is there already is read for the root alone, beside what is sent.
         let behind = self.hash_behind(course, &here);
         loop {
@@ -189,7 +191,7 @@ impl Push {
             let (peer, addr) = tap.line.ends()?;
             let xfer = self.hub.dial(peer, addr).start(TransferOrder {
                 job: Some(self.job),
-                dialect: self.pool.target().dialect,
+                dialect: tap.dialect(),
                 direction: Direction::Out,
                 proof: proof(self.check),
                 path: self.path.clone(),
@@ -269,7 +271,11 @@ impl Push {
         };
         tap.codec().close(end, &mut head);
         let refused = self.write(tap, &head, None).await?;
-        if same { Ok(refused) } else { Err(Stop::Changed) }
+        if same {
+            Ok(refused)
+        } else {
+            Err(Stop::Changed)
+        }
     }
 
     /// Writes, and hears meanwhile: a server that has refused may read no more.

@@ -96,7 +96,11 @@ impl Queue {
             Report::Over(jobs, why) => {
                 self.running = self.running.saturating_sub(1);
                 for job in jobs {
-                    if self.items.get(&job).is_some_and(|item| item.running.is_some()) {
+                    if self
+                        .items
+                        .get(&job)
+                        .is_some_and(|item| item.running.is_some())
+                    {
                         self.finish(job, Finish::Failed(why.clone()), None);
                     }
                 }
@@ -188,6 +192,10 @@ impl Queue {
             }
             Finish::Stopped => item.give_up("cancelled", ""),
             Finish::Failed(failure) => {
+                if matches!(item.kept, Some(Held::Parcel(..))) {
+                    // What was checked of it stays on the disk, and nobody holds it.
+                    item.kept = None;
+                }
                 item.end(Outcome::Failed, arrived, failure.cause, &failure.detail);
             }
         }

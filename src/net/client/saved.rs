@@ -173,7 +173,10 @@ impl Queue {
     /// Writes the queue down, if it has changed and no write is under way.
     pub(super) fn write_down(&mut self) {
         let Some(keep) = &mut self.keep else { return };
-        let busy = keep.writing.as_ref().is_some_and(|task| !task.is_finished());
+        let busy = keep
+            .writing
+            .as_ref()
+            .is_some_and(|task| !task.is_finished());
         if busy && !self.leaving.is_cancelled() || keep.changed == Changed::No {
             return;
         }
@@ -189,7 +192,10 @@ impl Queue {
             }
             let written = spawn_blocking(move || write(&file, &rows)).await;
             if let Ok(Err(error)) = written {
-                hub.note("queue_not_kept", &format!("the queue cannot be kept: {error}"));
+                hub.note(
+                    "queue_not_kept",
+                    &format!("the queue cannot be kept: {error}"),
+                );
             }
         }));
     }
@@ -219,7 +225,10 @@ impl Queue {
 
 /// Removes what an earlier run has left of downloads.
 fn forget(landing: &Landing, rows: Vec<Row>) {
-    for row in rows.into_iter().filter(|row| row.local.is_none() && !row.dir) {
+    for row in rows
+        .into_iter()
+        .filter(|row| row.local.is_none() && !row.dir)
+    {
         let item = row.item();
         if let Ok(folder) = landing.folder(&item.folder, Missing::Refuse) {
             folder.forget(&item.target);

@@ -239,7 +239,7 @@ impl Sheaf {
         }
         let xfer = flow.guard.start(TransferOrder {
             job: Some(ear.job),
-            dialect: self.pool.target().dialect,
+            dialect: flow.tap.dialect(),
             direction: Direction::Out,
             proof: proof(self.check),
             path: ear.path.clone(),
@@ -271,7 +271,12 @@ impl Sheaf {
         if matches!(answer, Answer::Wait { .. }) {
             return Ok(());
         }
-        if matches!(answer, Answer::Refused { refusal: Refusal::Leaving }) {
+        if matches!(
+            answer,
+            Answer::Refused {
+                refusal: Refusal::Leaving
+            }
+        ) {
             return Err(Failure::refused(Refusal::Leaving));
         }
         let Some(open) = flow.open.pop_front() else {

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::dial::{Failure, Line, broke};
+use crate::entity::Dialect;
 use crate::net::pipe::Pipe;
 use crate::net::wire::codec::{Answer, ClientCodec, Request};
 
@@ -48,6 +49,11 @@ impl Tap {
 
     pub(super) fn codec(&mut self) -> &mut dyn ClientCodec {
         &mut *self.line.codec
+    }
+
+    /// What is spoken: in the open or inside TLS.
+    pub(super) fn dialect(&self) -> Dialect {
+        self.line.codec.dialect()
     }
 
     pub(super) const fn gap(&self) -> Duration {
@@ -121,10 +127,12 @@ impl Tap {
                     whole_by = Instant::now() + ANSWER.max(self.gap);
                 }
                 Some(answer) => return Ok(answer),
-                None => timeout_at(whole_by, self.more()).await.unwrap_or_else(|_| {
-                    let words = "the server's answer drips in and has no end";
-                    Err(Failure::new("timeout", words))
-                })?,
+                None => timeout_at(whole_by, self.more())
+                    .await
+                    .unwrap_or_else(|_| {
+                        let words = "the server's answer drips in and has no end";
+                        Err(Failure::new("timeout", words))
+                    })?,
             }
         }
     }
@@ -226,6 +234,9 @@ mod tests {
         }
         assert!(busy.hear(29).is_ok());
         tokio::time::advance(BUSY).await;
-        assert_eq!(busy.hear(29).map_err(|failure| failure.cause), Err("timeout"));
+        assert_eq!(
+            busy.hear(29).map_err(|failure| failure.cause),
+            Err("timeout")
+        );
     }
 }

@@ -20,8 +20,8 @@ use super::walk::{Place, Tour, below};
 use crate::entity::{DisplayName, Entry, Kind, RemotePath};
 use crate::meter::Walk;
 use crate::net::hub::Hub;
-use crate::net::store::landing::{Landing, Missing};
 use crate::net::store::Dotfiles;
+use crate::net::store::landing::{Landing, Missing};
 use crate::net::store::walk::{LocalEntry, Walking, walk};
 use crate::net::wire::codec::{Answer, Refusal, Request};
 
@@ -102,14 +102,7 @@ impl Inward {
     }
 
     /// Hands the files on and goes down into the folders.
-    fn sort(
-        &self,
-        tour: &mut Tour,
-        place: &Place,
-        here: &str,
-        entries: Vec<Entry>,
-        counts: &Walk,
-    ) {
+    fn sort(&self, tour: &mut Tour, place: &Place, here: &str, entries: Vec<Entry>, counts: &Walk) {
         let mut found = Vec::new();
         for entry in entries {
             let path = place.path.join(&entry.name);
@@ -240,12 +233,13 @@ impl Outward {
             .await
             .map_err(|gone| Failure::new("local", gone.to_string()))?;
         let shown = DisplayName::new(self.local.as_os_str().as_encoded_bytes());
-        let untold = walked.map_err(|error| {
-            Failure::new("local", format!("{shown} cannot be read: {error}"))
-        })?;
+        let untold = walked
+            .map_err(|error| Failure::new("local", format!("{shown} cannot be read: {error}")))?;
         let left = untold.names + untold.others + untold.unread + untold.deep;
         if left > 0 {
-            let words = format!("{left} names in {shown} are not sent: no plain text, no plain file, not readable, or too deep");
+            let words = format!(
+                "{left} names in {shown} are not sent: no plain text, no plain file, not readable, or too deep"
+            );
             self.hub.note("not_sent", &words);
         }
         Ok(Finish::Walked {
