@@ -129,17 +129,17 @@ async fn hash(
             let _ = say(err, "ferrydeck: the client ended");
             return None;
         };
-        let What::Hashed(hashed) = event.what else {
+        let What::Hashed(answer) = event.what else {
             continue;
         };
-        let Some(entry) = names.remove(&hashed.path) else {
+        let Some(entry) = names.remove(&answer.path) else {
             continue;
         };
         ahead.next().into_iter().for_each(ask);
-        if let Err(why) = &hashed.root {
+        if let Err(why) = &answer.root {
             let _ = say(err, &format!("ferrydeck: {}: {why}", entry.shown()));
         }
-        hashes.insert(entry.name.clone(), hashed.root.ok());
+        hashes.insert(entry.name.clone(), answer.root.ok());
     }
     Some(hashes)
 }

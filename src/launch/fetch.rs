@@ -1,11 +1,11 @@
-//! The client's verbs: connect, get, put, ls, mv, mkdir, rm.
+//! The client's verbs: connect, get, put, ls.
 //!
 //! From what was typed to an engine that dials, and from its end to an exit
 //! code. It knows the command line, the client's engine, the screen's loop and
 //! the errands. It must never know a server's listeners or limits, and it reads
 //! and writes no file itself.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -19,15 +19,14 @@ use super::{
 use crate::address::Url;
 use crate::app::Exit;
 use crate::cli::{
-    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MeansArgs, MkdirArgs,
-    MvArgs, PutArgs, RmArgs,
+    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MeansArgs, PutArgs,
 };
 use crate::entity::{DisplayName, Kind, RemotePath};
 use crate::errand::{self, Done, Listing, Shown, Voice};
 use crate::event::{Command, Outgoing, Wanted};
 use crate::model::{About, Role};
-use crate::net::client::chores::{self, Recursion};
-use crate::net::client::dial::{Failure, Patience, Target, knock, rename};
+use crate::net::client::chores;
+use crate::net::client::dial::{Patience, Target, knock};
 use crate::net::client::{Dial, Manner, Means, OnClash, queue_file};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::wire::codec::Check;
@@ -321,76 +320,6 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Renames one file.
-pub(super) fn mv(args: &MvArgs) -> anyhow::Result<ExitCode> {
-    let (url, from, to) = args.plan()?;
-    let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
-    let runtime = runtime()?;
-    let mut signals = signals(&runtime)?;
-    let renamed = runtime.block_on(async {
-        tokio::select! {
-            renamed = rename(&dial.target, dial.patience, &dial.name, &from, &to) => Some(renamed),
-            () = signals.any() => None,
-        }
-    });
-    runtime.shutdown_timeout(LAST_MOMENT);
-    said(renamed, || format!("{} was not renamed", from.shown()))
-}
-
-/// Makes one folder.
-pub(super) fn mkdir(args: &MkdirArgs) -> anyhow::Result<ExitCode> {
-    let url = args.plan()?;
-    let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
-    let runtime = runtime()?;
-    let mut signals = signals(&runtime)?;
-    let made = runtime.block_on(async {
-        let (target, patience) = (&dial.target, dial.patience);
-        tokio::select! {
-            made = chores::make_folder(target, patience, &dial.name, &url.path) => Some(made),
-            () = signals.any() => None,
-        }
-    });
-    runtime.shutdown_timeout(LAST_MOMENT);
-    said(made, || format!("{} was not made", url.path.shown()))
-}
-
-/// Deletes one file, or one folder.
-pub(super) fn rm(args: &RmArgs) -> anyhow::Result<ExitCode> {
-    let url = args.plan()?;
-    let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
-    let recursion = if args.recursive {
-        Recursion::Whole
-    } else {
-        Recursion::None
-    };
-    let runtime = runtime()?;
-    let mut signals = signals(&runtime)?;
-    let gone = runtime.block_on(async {
-        let (target, patience) = (&dial.target, dial.patience);
-        tokio::select! {
-            gone = chores::remove(target, patience, &dial.name, &url.path, recursion) => Some(gone),
-            () = signals.any() => None,
-        }
-    });
-    runtime.shutdown_timeout(LAST_MOMENT);
-    if let Some(Ok(deleted)) = &gone {
-        let _ = writeln!(io::stdout(), "deleted {}", deleted.words());
-    }
-    said(gone, || format!("{} was not deleted", url.path.shown()))
-}
-
-/// The exit code of one question; `None` when a signal came first.
-fn said<T>(
-    done: Option<Result<T, Failure>>,
-    what: impl FnOnce() -> String,
-) -> anyhow::Result<ExitCode> {
-    match done {
-        None => Ok(ExitCode::from(INTERRUPTED)),
-        Some(Ok(_)) => Ok(ExitCode::SUCCESS),
-        Some(Err(failure)) => Err(anyhow::Error::new(failure).context(what())),
-    }
-}
-
 /// How deck is to be spoken, as far as it was typed.
 fn means(args: &MeansArgs) -> Means {
     Means {
@@ -404,7 +333,7 @@ fn means(args: &MeansArgs) -> Means {
     }
 }
 
-fn dial(
+pub(super) fn dial(
     url: &Url,
     parallel: u8,
     common: &Common,

@@ -14,10 +14,10 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use self::lander::{Arrived, Lander};
+use self::lander::{Arrived, Lander, admit};
 use super::Teller;
 use super::dial::Failure;
-use super::fetch::{Finish, unlanded};
+use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::off_the_loop;
@@ -25,7 +25,7 @@ use super::tap::Tap;
 use crate::entity::{Dialect, Direction, JobId, Outcome, RemotePath};
 use crate::event::Clash;
 use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};
-use crate::net::store::landing::{Landing, Missing, Unlanded};
+use crate::net::store::landing::Landing;
 use crate::net::tree::{BLOCK, block_len, hash_small};
 use crate::net::wire::codec::{Answer, Check, Content, Refusal, Request};
 
@@ -376,28 +376,5 @@ impl Bundle {
         }
         xfer.started().progress.verify(content.size);
         Ok(Some(bytes))
-    }
-}
-
-/// What becomes of a file before it is asked for; `None` if it is to be asked for.
-fn admit(landing: &Arc<Landing>, folders: &mut Folders, good: &Good) -> Option<Finish> {
-    let failed = |error: &Unlanded| Some(Finish::Failed(unlanded(error)));
-    if good.stop.is_cancelled() {
-        return Some(Finish::Stopped);
-    }
-    if let Some(why) = landing.refuses(&good.name) {
-        return failed(&Unlanded::Name(why));
-    }
-    let folder = match folders.get(&good.folder) {
-        Some(folder) => folder,
-        None => match landing.folder(&good.folder, Missing::Make) {
-            Ok(folder) => folders.entry(good.folder.clone()).or_insert(folder),
-            Err(error) => return failed(&error),
-        },
-    };
-    match (folder.is_taken(&good.name), good.clash) {
-        (true, None) => Some(Finish::Clash),
-        (true, Some(Clash::Skip)) => Some(Finish::Skipped),
-        _ => None,
     }
 }

@@ -81,20 +81,14 @@ pub async fn remove(
         path: path.clone(),
         kind,
     };
-    match (kind, recursion) {
-        (Kind::Dir, Recursion::None) => {
-            ask(&pool, &Request::Delete { path: doomed.path }).await?;
-            Ok(Deleted {
-                files: 0,
-                folders: 1,
-            })
-        }
-        _ => {
-            let mut deleted = Deleted::default();
-            delete(&pool, vec![doomed], &mut deleted).await?;
-            Ok(deleted)
-        }
+    let mut deleted = Deleted::default();
+    if (kind, recursion) == (Kind::Dir, Recursion::None) {
+        ask(&pool, &Request::Delete { path: doomed.path }).await?;
+        deleted.folders = 1;
+    } else {
+        delete(&pool, vec![doomed], &mut deleted).await?;
     }
+    Ok(deleted)
 }
 
 /// How far a deletion goes.
@@ -358,8 +352,8 @@ pub(super) async fn look_local(hub: Arc<Hub>, path: PathBuf) {
 
 fn read_folder(folder: &Path) -> Result<(Vec<Entry>, u64), String> {
     let store = Store::open(folder, Dotfiles::Hidden).map_err(|error| error.to_string())?;
-    let listed = Arc::new(store).list(&RemotePath::root());
-    let mut lister = listed.map_err(|denied| denied.detail)?;
+    let opened = Arc::new(store).list(&RemotePath::root());
+    let mut lister = opened.map_err(|denied| denied.detail)?;
     let (mut entries, mut unlisted) = (Vec::new(), 0);
     loop {
         let page = lister

@@ -5,7 +5,9 @@
 //! which block is where, and how often it was bad, is the `plan`'s. Nothing
 //! stands under the final name before the root agrees. It knows no queue.
 
+mod begin;
 pub(super) mod plan;
+mod root;
 mod stretch;
 
 use std::sync::{Arc, Mutex};
@@ -22,13 +24,12 @@ use super::fetch::{Finish, unlanded};
 use super::limit::Limits;
 use super::pool::{Endurance, Pool, is_passing};
 use super::tap::Tap;
-use crate::entity::{Direction, JobId, Kind, Outcome, RemotePath, Root};
+use crate::entity::{Direction, JobId, Kind, Outcome, RemotePath};
 use crate::event::{Clash, Started};
 use crate::meter::Totals;
-use crate::net::hub::{Hub, TransferOrder, XferGuard};
-use crate::net::store::landing::{Found, Landing, Mark, Missing, Parcel, Unlanded};
-use crate::net::tree::{block_len, blocks};
-use crate::net::wire::codec::{Answer, Check, Detail, Refusal, Request, Values, Version};
+use crate::net::hub::{Hub, XferGuard};
+use crate::net::store::landing::{Landing, Missing, Parcel, Unlanded};
+use crate::net::wire::codec::{Answer, Check, Request, Version};
 
 /// From this size on a file comes over several lines.
 const LARGE: u64 = 64 << 20;
@@ -228,78 +229,6 @@ impl Pull {
         Ok(())
     }
 
-    /// Opens the part, hashes again what it claims to have, and begins the transfer.
-    async fn prepare(
-        &self,
-        course: &mut Course,
-        landing: &Arc<Landing>,
-        seen: &Seen,
-        tap: &Tap,
-    ) -> Result<Arc<Mutex<Plan>>, Failure> {
-        let mark = self.mark(seen)?;
-        let (landing, name, size) = (Arc::clone(landing), self.name.clone(), seen.size);
-        let opened = off_the_loop(move || -> Result<_, Unlanded> {
-            let (parcel, found) = landing.resume(&name, &mark, size)?;
-            let mut plan = Plan::new(size);
-            for (index, value) in parcel.claims() {
-                if index < blocks(size) && parcel.recheck(index, &value)? {
-                    plan.have(index, value);
-                } else {
-                    parcel.undo(index)?;
-                }
-            }
-            Ok((Arc::new(parcel), found, plan))
-        });
-        let (parcel, found, plan) = opened.await?.map_err(|error| unlanded(&error))?;
-        if matches!(found, Found::Changed) {
-            let path = self.path.shown();
-            let words = format!("{path} has changed on the server: starting again");
-            self.hub.note("changed", &words);
-        }
-        course.parcel = Some(parcel);
-        let offset = plan.done_bytes();
-        let (peer, addr) = tap.line.ends()?;
-        let xfer = self.hub.dial(peer, addr).start(TransferOrder {
-            job: Some(self.job),
-            dialect: tap.dialect(),
-            direction: Direction::In,
-            proof: Outcome::CompleteHash,
-            path: self.path.clone(),
-            size: Some(seen.size),
-            offset,
-            range: None,
-        });
-        xfer.started().progress.verify(offset);
-        self.teller.begun(Arc::clone(xfer.started()));
-        course.xfer = Some(xfer);
-        Ok(Arc::new(Mutex::new(plan)))
-    }
-
-    /// Which content a part belongs to: the server's mark of it, and which server.
-    fn mark(&self, seen: &Seen) -> Result<Mark, Failure> {
-        let target = self.pool.target();
-        let mut hasher = blake3::Hasher::new();
-        let place = format!("{}\n{}\n", target.host, target.port);
-        hasher.update(place.as_bytes()).update(self.path.as_bytes());
-        let version = seen.version.as_ref().map_or(&[][..], Version::as_bytes);
-        let mark = [hasher.finalize().as_bytes(), version].concat();
-        Mark::new(&mark).ok_or_else(Failure::unexpected)
-    }
-
-    /// The content is another one now: what came of the old one goes.
-    async fn begin_anew(&self, course: &mut Course) {
-        let words = "the file changed on the server while it was sent";
-        if let Some(xfer) = course.xfer.take() {
-            xfer.end(Outcome::Failed, "changed", words);
-        }
-        if let Some(parcel) = course.parcel.take() {
-            let _ = spawn_blocking(move || parcel.discard()).await;
-        }
-        let path = self.path.shown();
-        let words = format!("{path} has changed on the server: starting again");
-        self.hub.note("changed", &words);
-    }
-
     /// Round after round until every block is here and the root agrees.
     async fn fetch_all(
         &self,
@@ -341,29 +270,6 @@ impl Pull {
                 Err(why) => return Err(why),
                 Ok(()) => return Ok(()),
             }
-        }
-    }
-
-    /// Fetches what is missing, then holds the root against the server's.
-    async fn round(&self, goods: &Arc<Goods>, first: Option<Tap>) -> Result<(), Stop> {
-        loop {
-            self.gather(goods, first).await?;
-            if self.check == Check::None {
-                return Ok(());
-            }
-            let Some(own) = goods.plan().root() else {
-                return Err(Stop::Failed(Failure::unexpected()));
-            };
-            let known = goods.plan().theirs();
-            let theirs = match known {
-                Some(root) => root,
-                None => self.ask_root(goods).await?,
-            };
-            if own == theirs {
-                return Ok(());
-            }
-            self.doubt(goods).await?;
-            return Box::pin(self.round(goods, None)).await;
         }
     }
 
@@ -409,81 +315,6 @@ impl Pull {
             Some(failure) if !goods.plan().is_done() => Err(Stop::Broke(failure)),
             _ => Ok(()),
         }
-    }
-
-    async fn ask_root(&self, goods: &Goods) -> Result<Root, Stop> {
-        let values = self.tree(goods, Detail::Root, &mut |_| {}).await?;
-        values.ok_or_else(|| Stop::Failed(Failure::unexpected()))
-    }
-
-    /// The roots differ though every block agreed with its value: whose is wrong, the
-    /// values of the whole tree tell. Those blocks come again; without any, or a
-    /// second time, the transfer has failed.
-    async fn doubt(&self, goods: &Goods) -> Result<(), Stop> {
-        let corrupt = || {
-            let words = "what arrived does not agree with the file's hash";
-            Stop::Failed(Failure::new("corrupt", words))
-        };
-        if goods.plan().doubted() {
-            return Err(corrupt());
-        }
-        let mut bad = Vec::new();
-        let each = &mut |values: &Values| {
-            let plan = goods.plan();
-            for (index, value) in (values.first..).zip(&values.values) {
-                if index < blocks(goods.seen.size) && plan.value(index) != Some(*value) {
-                    bad.push(index);
-                }
-            }
-        };
-        self.tree(goods, Detail::Values, each).await?;
-        if bad.is_empty() {
-            return Err(corrupt());
-        }
-        for index in bad {
-            goods.plan().lose(index);
-            let len = block_len(goods.seen.size, index);
-            goods.meter.started.progress.take_back(len);
-            let parcel = Arc::clone(&goods.parcel);
-            let undone = off_the_loop(move || parcel.undo(index)).await?;
-            undone.map_err(|error| Stop::Failed(unlanded(&error)))?;
-        }
-        Ok(())
-    }
-
-    /// Asks for the tree, hands each part on and returns the root.
-    async fn tree(
-        &self,
-        goods: &Goods,
-        detail: Detail,
-        each: &mut (dyn FnMut(&Values) + Send),
-    ) -> Result<Option<Root>, Stop> {
-        let mut tap = self.pool.line().await?;
-        let request = Request::Tree {
-            path: self.path.clone(),
-            version: goods.seen.version.clone(),
-            detail,
-        };
-        tap.ask(&request).await?;
-        // As many parts as there can be, and then no more.
-        for _ in 0..=blocks(goods.seen.size) {
-            match tap.hear().await? {
-                Answer::Values(values) => {
-                    each(&values);
-                    if !values.more {
-                        tap.close();
-                        self.pool.keep(tap);
-                        return Ok(values.root);
-                    }
-                }
-                Answer::Refused {
-                    refusal: Refusal::Changed,
-                } => return Err(Stop::Changed),
-                Answer::Refused { refusal } => return Err(Failure::refused(refusal).into()),
-                _ => return Err(Stop::Failed(Failure::unexpected())),
-            }
-        }
-        Err(Stop::Failed(Failure::unexpected()))
     }
 
     async fn land(

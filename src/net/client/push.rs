@@ -5,6 +5,7 @@
 //! durable and says the same root. What is sent is what was announced: a file that
 //! changes meanwhile has failed. It knows no queue.
 
+mod local;
 mod reader;
 
 use std::path::PathBuf;
@@ -14,22 +15,21 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+pub(super) use self::local::{changed, open, terms};
 use self::reader::{Chunk, Reader, rehash};
 use super::Teller;
 use super::dial::{Failure, broke};
 use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
-use super::pull::{Meter, Stop, off_the_loop, proof};
+use super::pull::{Meter, Stop, proof};
 use super::tap::Tap;
 use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::event::Clash;
 use crate::net::hub::{Hub, TransferOrder, XferGuard};
 use crate::net::store::{Fate, Source};
 use crate::net::tree::{BLOCK, Growing, block_len, blocks};
-use crate::net::wire::codec::{
-    Answer, Check, Pace, Refusal, Request, Span, Stored, Taken, Terms, Value, Version,
-};
+use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Span, Stored, Value};
 
 /// One upload to be done.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ impl Push {
             let before = course.done();
             let failure = match self.send(course).await {
                 Ok(Sent::Finished(finish)) => return Ok(finish),
-                Ok(Sent::Stored(stored)) => return self.compare(course, &stored).await,
+                Ok(Sent::Stored(stored)) => return self.compare(course, &stored),
                 Err(Stop::Changed) => return Err(changed()),
                 Err(Stop::Failed(failure)) => return Err(failure),
                 Err(Stop::Broke(failure)) => failure,
@@ -322,7 +322,7 @@ impl Push {
     }
 
     /// Holds the root of what stands there against what was sent.
-    async fn compare(&self, course: &Course, stored: &Stored) -> Result<Finish, Failure> {
+    fn compare(&self, course: &Course, stored: &Stored) -> Result<Finish, Failure> {
         let outcome = proof(self.check);
         if outcome == Outcome::CompleteHash {
             if course.values.root().is_none() || stored.root != course.values.root() {
@@ -359,34 +359,6 @@ impl Course {
         }
         Ok(())
     }
-}
-
-/// Opens a file of this machine for sending.
-pub(super) async fn open(local: PathBuf) -> Result<Source, Failure> {
-    off_the_loop(move || Source::open_own(&local))
-        .await?
-        .map_err(|denied| Failure::new("local", format!("cannot be read: {}", denied.detail)))
-}
-
-/// What is said of a file that is to be stored.
-pub(super) fn terms(source: &Source, clash: Option<Clash>, check: Check, pace: Pace) -> Terms {
-    // Where the file lies here is nobody's business: a hash marks it as well.
-    let mark = blake3::hash(source.version.as_bytes());
-    Terms {
-        source: Version::new(mark.as_bytes()).unwrap_or_else(|| source.version.clone()),
-        mtime: Some(source.mtime),
-        taken: match clash {
-            None | Some(Clash::Skip) => Taken::Refuse,
-            Some(Clash::Rename) => Taken::Rename,
-            Some(Clash::Overwrite) => Taken::Replace,
-        },
-        check,
-        pace,
-    }
-}
-
-pub(super) fn changed() -> Failure {
-    Failure::new("changed", "the file changed while it was sent")
 }
 
 /// The numbers of the blocks in spans, ascending; a span past the end is no answer.

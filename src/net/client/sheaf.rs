@@ -208,7 +208,7 @@ impl Sheaf {
                 }
                 heard = flow.tap.more(), if !flow.open.is_empty() => heard?,
                 next = loaded.recv(), if more && room => match next {
-                    Some(loaded) => self.begin(flow, loaded)?,
+                    Some(loaded) => self.begin(flow, loaded),
                     None => more = false,
                 },
             }
@@ -216,7 +216,7 @@ impl Sheaf {
     }
 
     /// Puts a file behind what waits to be written.
-    fn begin(&self, flow: &mut Flow, loaded: Loaded) -> Result<(), Failure> {
+    fn begin(&self, flow: &mut Flow, loaded: Loaded) {
         let Loaded {
             ear,
             bytes,
@@ -235,7 +235,7 @@ impl Sheaf {
         };
         if let Err(failure) = flow.tap.put(&request, &mut flow.out) {
             self.teller.of(ear.job).ended(Finish::Failed(failure));
-            return Ok(());
+            return;
         }
         let xfer = flow.guard.start(TransferOrder {
             job: Some(ear.job),
@@ -263,7 +263,6 @@ impl Sheaf {
             root,
             xfer,
         });
-        Ok(())
     }
 
     /// Hears what became of the oldest.

@@ -213,7 +213,7 @@ impl Queue {
         // A part of an earlier try is found again on the disk, once nobody holds it.
         item.kept = None;
         let (dial, pool, hub) = (&self.dial, Arc::clone(&self.pool), Arc::clone(&self.hub));
-        Some(item.attempt_deck(super::item::Way {
+        item.attempt_deck(super::item::Way {
             job,
             dial,
             pool,
@@ -222,7 +222,7 @@ impl Queue {
             standing,
             stop,
             teller,
-        })?)
+        })
     }
 }
 

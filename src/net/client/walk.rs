@@ -69,11 +69,8 @@ impl Tour {
                 }
                 Err(failure) => failure,
             };
-            let pause = match self.pool.passes(&failure) {
-                true => self.endurance.next(),
-                false => None,
-            };
-            let Some(pause) = pause else {
+            let passes = self.pool.passes(&failure);
+            let Some(pause) = self.endurance.next().filter(|_| passes) else {
                 if self.room == 0 || super::pool::is_passing(&failure) {
                     // Nothing that lies ahead would fare better.
                     self.ahead.clear();

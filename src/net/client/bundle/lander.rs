@@ -4,6 +4,7 @@
 //! a slow line does not keep what is here from being complete. It knows batches and
 //! transfers' guards. It must never know a line, and it asks nobody anything.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -17,7 +18,7 @@ use crate::net::client::dial::Failure;
 use crate::net::client::fetch::{Finish, unlanded};
 use crate::net::client::pull::proof;
 use crate::net::hub::XferGuard;
-use crate::net::store::landing::{Batch, Unlanded};
+use crate::net::store::landing::{Batch, Landing, Missing, Unlanded};
 use crate::net::wire::codec::Check;
 
 /// Contents that wait for the thread.
@@ -115,7 +116,7 @@ impl Shelf {
                 good,
                 xfer,
             }),
-            Err(error) => end(&self.teller, good, xfer, Err(error), 0, self.proof),
+            Err(error) => end(&self.teller, &good, xfer, Err(error), 0, self.proof),
         }
     }
 
@@ -128,7 +129,7 @@ impl Shelf {
             let Written { good, bytes, xfer } = file;
             let lost = || Err(Unlanded::Disk(std::io::Error::other("nobody landed it")));
             let landed = landed.next().unwrap_or_else(lost);
-            end(&self.teller, good, xfer, landed, bytes, self.proof);
+            end(&self.teller, &good, xfer, landed, bytes, self.proof);
         }
     }
 }
@@ -136,7 +137,7 @@ impl Shelf {
 /// Tells how one ended: its transfer first, then its item.
 fn end(
     teller: &Teller,
-    good: Good,
+    good: &Good,
     xfer: XferGuard,
     landed: Result<String, Unlanded>,
     bytes: u64,
@@ -165,4 +166,27 @@ fn end(
         }
     };
     teller.of(good.job).ended(finish);
+}
+
+/// What becomes of a file before it is asked for; `None` if it is to be asked for.
+pub(super) fn admit(landing: &Arc<Landing>, folders: &mut Folders, good: &Good) -> Option<Finish> {
+    let failed = |error: &Unlanded| Some(Finish::Failed(unlanded(error)));
+    if good.stop.is_cancelled() {
+        return Some(Finish::Stopped);
+    }
+    if let Some(why) = landing.refuses(&good.name) {
+        return failed(&Unlanded::Name(why));
+    }
+    let folder = match folders.get(&good.folder) {
+        Some(folder) => folder,
+        None => match landing.folder(&good.folder, Missing::Make) {
+            Ok(folder) => folders.entry(good.folder.clone()).or_insert(folder),
+            Err(error) => return failed(&error),
+        },
+    };
+    match (folder.is_taken(&good.name), good.clash) {
+        (true, None) => Some(Finish::Clash),
+        (true, Some(Clash::Skip)) => Some(Finish::Skipped),
+        _ => None,
+    }
 }

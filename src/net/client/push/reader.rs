@@ -104,10 +104,10 @@ impl Reader {
         let (size, at) = (self.size, self.at);
         let left = block_len(size, index) - at;
         let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
-        let hashed = self.check != Check::None;
+        let checked = self.check != Check::None;
         let mut hasher = match self.hasher.take() {
-            None if hashed => Some(BlockHasher::new(size, index)),
-            hasher => hasher,
+            None if checked => Some(BlockHasher::new(size, index)),
+            begun => begun,
         };
         let file = Arc::clone(&self.file);
         let mut bytes = std::mem::take(&mut self.spare);
