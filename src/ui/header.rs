@@ -32,6 +32,8 @@ pub(super) fn spinner(model: &Model) -> &'static str {
 
 /// The least columns a long subject is cut to before a listener is hidden.
 const LEAST_SUBJECT: u16 = 12;
+/// The least columns a client's URL is cut to before the server's name is hidden.
+const LEAST_URL: u16 = 30;
 /// The most columns a subject gets.
 const MOST_SUBJECT: u16 = 60;
 
@@ -99,14 +101,21 @@ fn middle(
         // What a client's right end says is said nowhere else.
         Role::Dial => plans.push((0, &right[..])),
     }
-    let least = paint::pieces_width(&subject(model, screen, LEAST_SUBJECT));
-    for (shown, right) in plans {
-        let mut groups = all[..shown].to_vec();
-        groups.extend(hidden(shown, all.len(), screen));
-        let rest = paint::pieces_width(&groups.concat()) + paint::pieces_width(right);
-        if let Some(spare) = room.checked_sub(least + rest) {
-            groups.insert(0, subject(model, screen, LEAST_SUBJECT + spare));
-            return (groups, right.to_vec());
+    let leasts: &[u16] = match screen.role {
+        Role::Serve => &[LEAST_SUBJECT],
+        // A URL says what the server's own name only repeats.
+        Role::Dial => &[LEAST_URL, LEAST_SUBJECT],
+    };
+    for &letters in leasts {
+        let least = paint::pieces_width(&subject(model, screen, letters));
+        for &(shown, right) in &plans {
+            let mut groups = all[..shown].to_vec();
+            groups.extend(hidden(shown, all.len(), screen));
+            let rest = paint::pieces_width(&groups.concat()) + paint::pieces_width(right);
+            if let Some(spare) = room.checked_sub(least + rest) {
+                groups.insert(0, subject(model, screen, letters + spare));
+                return (groups, right.to_vec());
+            }
         }
     }
     let around = paint::pieces_width(&subject(model, screen, 0));
@@ -307,6 +316,10 @@ fn client_right(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
     }
     if down || !up {
         out.extend(flow(&model.inward, Direction::In, theme, width >= room));
+    }
+    if up && down && width < 100 {
+        // Both rates are worth more than how many there are of each.
+        return out;
     }
     let running = (remote.running() + counts.walking) as u64;
     let running = format::count(running);

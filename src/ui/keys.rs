@@ -67,6 +67,8 @@ pub enum Place {
     Help,
     /// The popup about one row.
     Details,
+    /// The popup about an entry of the remote folder.
+    File,
     /// A question with yes and no.
     Confirm,
     /// A line being typed on top.
@@ -83,11 +85,12 @@ pub enum Place {
 
 impl Place {
     /// Every place there is.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Table,
         Self::Events,
         Self::Files,
         Self::Local,
+        Self::File,
         Self::Line,
         Self::Saved,
         Self::Prompt,
@@ -107,6 +110,7 @@ impl Place {
             Self::Table | Self::Events => matches!(role, Role::Serve),
             Self::Files
             | Self::Local
+            | Self::File
             | Self::Prompt
             | Self::Queue
             | Self::Clash

@@ -302,15 +302,15 @@ fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
         }
     }
     let key_width = 14;
-    let columns = usize::from(area.width >= 130) + 1;
-    let width = if columns == 2 { 122 } else { 66 };
+    let columns = usize::from(area.width >= 144) + 1;
+    let width = if columns == 2 { 138 } else { 68 };
     let half = lines.len().div_ceil(columns);
     let inner = open(buf, area, (width, half), "help", screen);
     let shown = usize::from(inner.height);
     *top = (*top).min(half.saturating_sub(shown));
     for column in 0..columns {
-        let x = u16::try_from(column).unwrap_or(0) * 62;
-        let side = paint::part(inner, x, if columns == 2 { 60 } else { inner.width });
+        let x = u16::try_from(column).unwrap_or(0) * 70;
+        let side = paint::part(inner, x, if columns == 2 { 68 } else { inner.width });
         let here = lines
             .iter()
             .skip(column * half + *top)

@@ -268,11 +268,11 @@ impl Screen {
                 Popup::Details { .. }
                 | Popup::Event { .. }
                 | Popup::Item { .. }
-                | Popup::File { .. }
                 | Popup::Invite
                 | Popup::Told { .. },
             ) => return Place::Details,
             Some(Popup::Confirm(_) | Popup::Delete(_)) => return Place::Confirm,
+            Some(Popup::File { .. }) => return Place::File,
             Some(Popup::Line(_)) => return Place::Line,
             Some(Popup::Saved { .. }) => return Place::Saved,
             Some(Popup::Sort { .. }) => return Place::Sort,
