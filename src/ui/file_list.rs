@@ -17,10 +17,10 @@ use crate::event::ListingState;
 use crate::remote::{Folder, Here};
 
 use super::fields::Order;
-use super::file_sort::{FileSort, compare};
+use super::file_sort::{FileSort, compare, head};
 use super::line_input::LineInput;
 use super::marks::Marks;
-use super::rows::Rows;
+use super::rows::{HEAD, Row, Rows};
 use super::select::{Cursor, Found, Step};
 
 /// While pages stream in, the rows are put in order no more often than this.
@@ -196,13 +196,12 @@ impl<P: Clone + Eq + Hash> FileList<P> {
     }
 
     fn settle(&mut self, folder: Listed<'_, P>) {
-        let order = self.comparing(folder.entries);
         let found = self.at.and_then(|at| {
             let row = self.cursor.index();
             if self.rows.get(row) == Some(at as usize) {
                 return Some(row);
             }
-            self.rows.position(at, &order)
+            self.row_of(folder.entries, at)
         });
         let coming = self.is_behind()
             || self.placed < folder.entries.len()
@@ -231,7 +230,23 @@ impl<P: Clone + Eq + Hash> FileList<P> {
             .and_then(|at| u32::try_from(at).ok());
     }
 
-    /// How two entries are told apart in the order of view.
+    /// An entry as the order of view knows it.
+    fn row(&self, entry: &Entry, at: u32) -> Row {
+        let head = if self.asks {
+            [0; HEAD]
+        } else {
+            head(entry, (self.sort, self.order))
+        };
+        Row { head, entry: at }
+    }
+
+    /// The row an entry has, if it has one.
+    fn row_of(&self, entries: &[Entry], at: u32) -> Option<usize> {
+        let row = self.row(entries.get(at as usize)?, at);
+        self.rows.position(&row, self.comparing(entries))
+    }
+
+    /// How two entries with one head are told apart in the order of view.
     fn comparing<'e>(&self, entries: &'e [Entry]) -> impl Fn(u32, u32) -> Ordering + use<'e, P> {
         let (sort, asks) = ((self.sort, self.order), self.asks);
         move |a, b| {
@@ -297,7 +312,7 @@ impl<P: Clone + Eq + Hash> FileList<P> {
             self.placed += 1;
             self.recognise(entry, at);
             if matches(&entry.name, &wanted) {
-                new.push(at);
+                new.push(self.row(entry, at));
             } else {
                 asked += 1;
             }

@@ -65,7 +65,7 @@ impl<P: Clone + Eq + Hash> FileList<P> {
     /// The rows between a range's anchor and the cursor; none without an anchor.
     pub(in super::super) fn span(&self, entries: &[Entry]) -> std::ops::Range<usize> {
         let anchor = self.anchor.as_ref().and_then(|(_, entry)| *entry);
-        let anchor = anchor.and_then(|entry| self.rows.position(entry, self.comparing(entries)));
+        let anchor = anchor.and_then(|entry| self.row_of(entries, entry));
         anchor.map_or(0..0, |anchor| {
             let at = self.cursor.index();
             anchor.min(at)..(anchor.max(at) + 1).min(self.rows.len())
