@@ -8,7 +8,6 @@ use std::process::ExitCode;
 
 use super::fetch::dial;
 use super::private::meet;
-use super::private::meet;
 use super::{INTERRUPTED, LAST_MOMENT, runtime, signals};
 use crate::cli::{MkdirArgs, MvArgs, RmArgs};
 use crate::net::client::OnClash;
