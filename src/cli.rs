@@ -16,9 +16,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use self::peers::{PeersArgs, PeersVerb, RightArg};
-pub use self::store::{MvArgs, PutArgs};
+pub use self::store::{MkdirArgs, MvArgs, PutArgs, RmArgs};
 pub use self::words::Ports;
-use self::words::{parse_grace, parse_listen, parse_size, parse_time};
+use self::words::{parse_grace, parse_listen, parse_rate, parse_size, parse_time};
 use crate::address::{self, Unreadable, Url};
 use crate::entity::{Dialect, RemotePath, Speak};
 use crate::event::Clash;
@@ -47,6 +47,10 @@ pub enum Verb {
     Ls(LsArgs),
     /// Rename a remote file
     Mv(MvArgs),
+    /// Make a remote folder
+    Mkdir(MkdirArgs),
+    /// Delete a remote file or folder
+    Rm(RmArgs),
     /// Who may come to this machine's servers, and which servers are known
     Peers(PeersArgs),
 }
@@ -163,6 +167,25 @@ pub struct LandingArgs {
     pub parallel: u8,
 }
 
+/// How deck moves payload.
+#[derive(Args, Debug)]
+pub struct MeansArgs {
+    /// Take what comes as it is: deck checks every block against the file's hash otherwise
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Bytes a second in all, as 500k or 10M [default: as fast as it goes]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
+}
+
+/// How many connections a download may have.
+#[derive(Args, Debug)]
+pub struct StreamsArgs {
+    /// Connections for one file of 64 MiB or more (deck)
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub streams: u8,
+}
+
 /// `ferrydeck connect`.
 #[derive(Args, Debug)]
 pub struct ConnectArgs {
@@ -171,6 +194,12 @@ pub struct ConnectArgs {
     /// How downloads land.
     #[command(flatten)]
     pub landing: LandingArgs,
+    /// How deck moves payload.
+    #[command(flatten)]
+    pub means: MeansArgs,
+    /// How many connections a download may have.
+    #[command(flatten)]
+    pub streams: StreamsArgs,
     /// What clients share.
     #[command(flatten)]
     pub common: Common,
@@ -182,9 +211,18 @@ pub struct GetArgs {
     /// URLs of files; or classic's own three words: HOST PORT NAME
     #[arg(required = true, value_name = "URL")]
     pub what: Vec<String>,
+    /// Fetch folders with all that is in them (deck)
+    #[arg(short, long)]
+    pub recursive: bool,
     /// How downloads land.
     #[command(flatten)]
     pub landing: LandingArgs,
+    /// How deck moves payload.
+    #[command(flatten)]
+    pub means: MeansArgs,
+    /// How many connections a download may have.
+    #[command(flatten)]
+    pub streams: StreamsArgs,
     /// One JSON object an event on stdout
     #[arg(long)]
     pub json: bool,
@@ -198,6 +236,9 @@ pub struct GetArgs {
 pub struct LsArgs {
     /// The folder's URL
     pub url: String,
+    /// Tell each file's BLAKE3 hash, which the server computes if it has to (deck)
+    #[arg(long)]
+    pub hash: bool,
     /// One JSON object an entry
     #[arg(long)]
     pub json: bool,
@@ -300,7 +341,11 @@ impl GetArgs {
                     return Err(Fault::failed(words));
                 }
                 store::admit_clients(url.dialect, self.common.clients)?;
-                if url.path.file_name().is_empty() {
+                if self.recursive && !url.dialect.lists() {
+                    let words = format!("{} has no way to list folders", url.dialect.label());
+                    return Err(Fault::failed(words));
+                }
+                if url.path.file_name().is_empty() && !self.recursive {
                     return Err(Fault::usage(format!("{word} names no file")));
                 }
                 Ok(Goal {

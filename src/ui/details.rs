@@ -5,13 +5,14 @@
 
 use ratatui::style::Style;
 
-use crate::entity::{Direction, Outcome};
+use crate::entity::{Dialect, Direction, Entry, Kind, Outcome, RemotePath};
 use crate::event::JobState;
 use crate::model::{self, Connection, Entered, Model, Transfer};
 use crate::remote::Item;
 
 use super::fields;
 use super::format;
+use super::header::spinner;
 use super::paint;
 use super::screen::Screen;
 use super::theme::Theme;
@@ -21,6 +22,8 @@ pub(super) type Detail = (&'static str, String, Style);
 
 /// Columns of the labels.
 pub(super) const LABEL: u16 = 12;
+/// How many bytes a stream what is checked may be behind what is here before it is worth a word.
+const LAG: u64 = 16 << 20;
 
 /// All about a connection and its transfer, wrapped to `room` columns of words.
 pub(super) fn connection(
@@ -38,7 +41,7 @@ pub(super) fn connection(
         (
             "dialect",
             row.dialect
-                .map_or("not known yet", crate::entity::Dialect::label)
+                .map_or("not known yet", Dialect::label)
                 .to_owned(),
             text,
         ),
@@ -58,6 +61,7 @@ pub(super) fn connection(
         ("bytes in", bytes(row.bytes_in), text),
         ("transfers", row.transfers.to_string(), text),
     ];
+    who(&mut out, row, theme, room);
     if let Some(transfer) = &row.transfer {
         out.push(("", String::new(), text));
         out.extend(about_transfer(row, transfer, model, screen));
@@ -75,6 +79,26 @@ pub(super) fn connection(
         );
     }
     out
+}
+
+/// Whether anybody can read along, and who it is where that was proved.
+fn who(out: &mut Vec<Detail>, row: &Connection, theme: Theme, room: u16) {
+    let text = theme.text();
+    let (words, style) = match row.dialect {
+        Some(Dialect::DeckTls) => ("inside TLS 1.3", theme.good()),
+        Some(_) => ("in the open: plain TCP", text),
+        None => return,
+    };
+    out.push(("private", words.to_owned(), style));
+    let Some(who) = row.who() else { return };
+    wrapped(out, "name", who.name.as_str(), room, theme.strong());
+    wrapped(out, "pin", &who.pin.to_string(), room, text);
+    let words: Vec<&str> = who.granted.words().collect();
+    let words = match &words[..] {
+        [] => "nothing".to_owned(),
+        words => words.join(" "),
+    };
+    wrapped(out, "granted", &words, room, text);
 }
 
 fn phase(row: &Connection) -> String {
@@ -119,10 +143,24 @@ fn about_transfer(
         ),
         ("started", format::date_time(started.at, &screen.tz), text),
         ("size", size, text),
-        ("done", done(transfer.done, transfer.ratio()), text),
     ];
-    if started.offset > 0 {
+    let (from, _) = transfer.stretch();
+    if let Some((from, until)) = started.range {
+        let words = format!(
+            "{} to {}, one of several",
+            format::size_words(from),
+            format::size_words(until)
+        );
+        out.push(("stretch", words, text));
+    }
+    let across = transfer.done.saturating_sub(from);
+    out.push(("done", done(across, transfer.ratio()), text));
+    if started.offset > from {
         out.push(("resumed at", bytes(started.offset), text));
+    }
+    let verified = started.progress.verified();
+    if verified > 0 {
+        out.push(("verified", bytes(verified), theme.good()));
     }
     if let Some(outcome) = transfer.outcome {
         out.push(("ended", outcome.words().to_owned(), theme.strong()));
@@ -175,10 +213,33 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
     out.push(("size", size, text));
     let share = model::ratio(item.done, item.size());
     out.push(("done", done(item.done, share), text));
+    if let Some(limit) = item.job.limit {
+        let words = format!("held to {}", format::rate_words(limit as f64));
+        out.push(("limit", words, theme.warn()));
+    }
     match &item.job.state {
+        JobState::Walking { walk } => {
+            let words = format!(
+                "{}, {}",
+                format::kinds(walk.files(), walk.folders()),
+                format::size_words(walk.bytes())
+            );
+            out.push(("found so far", words, text));
+        }
+        JobState::Waiting { why, .. } => {
+            wrapped(&mut out, "why", why.as_str(), room, theme.warn());
+        }
         JobState::Running { started } => {
             if started.offset > 0 {
                 out.push(("resumed at", bytes(started.offset), text));
+            }
+            if let Some(verified) = item.verified() {
+                let share = model::ratio(verified, item.size());
+                out.push(("verified", done(verified, share), theme.good()));
+            }
+            if item.streams() > 0 {
+                let streams = u64::from(item.streams());
+                out.push(("streams", streams.to_string(), text));
             }
             let rate = item.rate.per_second();
             let window = format!("{} over the last 3 s", format::rate_words(rate));
@@ -197,6 +258,84 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
             out.push(("took", format::clock_words(*took), text));
         }
         _ => {}
+    }
+    out
+}
+
+/// What else there is to say of an item, the most telling first; what does not fit is left out.
+pub(super) fn more(item: &Item, room: u16) -> String {
+    let mut out = String::new();
+    let mut say = |words: String| {
+        let gap = if out.is_empty() { "" } else { "  " };
+        if format::width(&out) + format::width(gap) + format::width(&words) <= room {
+            out.push_str(gap);
+            out.push_str(&words);
+        }
+    };
+    let streams = item.streams();
+    if streams > 1 {
+        say(format!("{streams} streams"));
+    }
+    if let Some(verified) = item.verified() {
+        let share = format::percent(model::ratio(verified, item.size()));
+        let lags = item.done.saturating_sub(verified) > LAG * u64::from(streams.max(1));
+        say(match (lags, room) {
+            (true, _) => format!("hashing {}", share.trim()),
+            (false, 0..24) => format!("✓ {}", share.trim()),
+            (false, _) => format!("✓ verified {}", share.trim()),
+        });
+    }
+    if let Some(limit) = item.job.limit.filter(|_| item.is_unfinished()) {
+        say(format!("≤ {}", format::rate_words(limit as f64)));
+    }
+    if let JobState::Running { started } = &item.job.state
+        && started.offset > 0
+    {
+        say(format!("from {}", format::size_words(started.offset)));
+    }
+    out
+}
+
+/// All about an entry of the remote folder, and its hash once that was asked for.
+pub(super) fn file(
+    (entry, path): (&Entry, &RemotePath),
+    asked: Option<u64>,
+    model: &Model,
+    screen: &Screen,
+    room: u16,
+) -> Vec<Detail> {
+    let theme = screen.theme;
+    let text = theme.text();
+    let mut out = Vec::new();
+    let shown = format!("/{}", path.shown());
+    wrapped(&mut out, "path", &shown, room, theme.strong());
+    if entry.kind == Kind::Dir {
+        out.push(("kind", "folder".to_owned(), text));
+    } else {
+        out.push(("size", bytes(entry.size), text));
+    }
+    let time = format::file_time(entry.mtime, &screen.tz);
+    out.push(("modified", time.trim().to_owned(), text));
+    let remote = &model.remote;
+    let told = remote
+        .hashed
+        .as_ref()
+        .filter(|hashed| asked.is_some_and(|asked| remote.hashes > asked) && hashed.path == *path);
+    match (asked, told) {
+        (None, _) => {}
+        (Some(_), None) => {
+            let words = format!("{} the server is asked", spinner(model));
+            out.push(("BLAKE3", words, theme.warn()));
+        }
+        (Some(_), Some(hashed)) => match &hashed.root {
+            Ok(hash) => {
+                let digits = hash.to_string();
+                let (first, second) = digits.split_at(32);
+                out.push(("BLAKE3", first.to_owned(), theme.strong()));
+                out.push(("", second.to_owned(), theme.strong()));
+            }
+            Err(why) => wrapped(&mut out, "BLAKE3", &format!("✗ {why}"), room, theme.bad()),
+        },
     }
     out
 }

@@ -12,20 +12,28 @@ use crate::model::Model;
 
 use super::details::{self, Detail};
 use super::format;
+use super::invite;
 use super::keys;
 use super::paint::{self, Focus};
+use super::question;
 use super::screen::{Ask, Hit, Popup, Screen};
 use super::standing;
 use super::theme::Theme;
 
-/// Draws what lies on top, if anything does.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
+/// Draws what lies on top, if anything does; tells where the cursor belongs if a line is typed.
+pub(super) fn draw(
+    buf: &mut Buffer,
+    area: Rect,
+    model: &Model,
+    screen: &mut Screen,
+) -> Option<(u16, u16)> {
     let Some(mut popup) = screen.popup.take() else {
         if screen.clash_shows(model) {
             clash(buf, area, model, screen);
         }
-        return;
+        return None;
     };
+    let mut cursor = None;
     match &mut popup {
         Popup::Help { top } => help(buf, area, screen, top),
         Popup::Details { row, top } => {
@@ -54,6 +62,15 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
         }
         Popup::Told { top } => told(buf, area, model, screen, top),
         Popup::Confirm(ask) => confirm(buf, area, ask, screen),
+        Popup::Delete(doom) => question::delete(buf, area, doom, model, screen),
+        Popup::Invite => invite::draw(buf, area, model, screen),
+        Popup::Saved { .. } => question::saved(buf, area, model, screen),
+        Popup::Line(asked) => cursor = Some(question::line(buf, area, asked, model, screen)),
+        Popup::File { entry, path, asked } => {
+            let about = (&*entry, &*path);
+            let lines = details::file(about, *asked, model, screen, words_room(area));
+            draw_details(buf, area, "file", &lines, &mut 0, screen);
+        }
         Popup::Sort { index } => {
             let (choices, now) = screen.sort_choices();
             let rows: Vec<Choice> = choices
@@ -72,10 +89,11 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
         }
     }
     screen.popup = Some(popup);
+    cursor
 }
 
 /// A frame in the middle for so much text; gives the room inside, a cell free on each side.
-fn open(
+pub(super) fn open(
     buf: &mut Buffer,
     area: Rect,
     size: (u16, usize),
@@ -284,15 +302,15 @@ fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
         }
     }
     let key_width = 14;
-    let columns = usize::from(area.width >= 130) + 1;
-    let width = if columns == 2 { 122 } else { 66 };
+    let columns = usize::from(area.width >= 144) + 1;
+    let width = if columns == 2 { 138 } else { 68 };
     let half = lines.len().div_ceil(columns);
     let inner = open(buf, area, (width, half), "help", screen);
     let shown = usize::from(inner.height);
     *top = (*top).min(half.saturating_sub(shown));
     for column in 0..columns {
-        let x = u16::try_from(column).unwrap_or(0) * 62;
-        let side = paint::part(inner, x, if columns == 2 { 60 } else { inner.width });
+        let x = u16::try_from(column).unwrap_or(0) * 70;
+        let side = paint::part(inner, x, if columns == 2 { 68 } else { inner.width });
         let here = lines
             .iter()
             .skip(column * half + *top)

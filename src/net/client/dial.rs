@@ -251,11 +251,20 @@ impl Line {
                     if let Some(answer) = self.answer_on(Cue::Close)? {
                         return Ok(answer);
                     }
-                    return Ok(self.codec.eof(&self.input)?);
+                    return self.codec.eof(&self.input).map_err(|cut| self.cut(cut));
                 }
                 Ok(Ok(_)) => {}
             }
         }
+    }
+
+    /// A close before the end: in deck, whose ends are told, the connection's fault.
+    fn cut(&self, cut: Malformed) -> Failure {
+        if self.codec.dialect().is_deck() {
+            let words = format!("the connection broke: {}", cut.detail);
+            return Failure::new("connection", words);
+        }
+        cut.into()
     }
 
     fn answer_on(&mut self, cue: Cue) -> Result<Option<Answer>, Failure> {
@@ -305,13 +314,15 @@ pub async fn rename(
         to: to.clone(),
     };
     // What the dialect cannot ask is said before anybody is called.
-    codec_of(target)?
+    let mut codec = codec_of(target)?;
+    codec.greet("", &mut Vec::new());
+    codec
         .ask(&request, &mut Vec::new())
         .map_err(|cannot| Failure::new("unsupported", cannot.detail))?;
     let mut line = Line::open(target, patience, name).await?;
     line.ask(&request).await?;
     match line.hear().await? {
-        Answer::Renamed => Ok(()),
+        Answer::Renamed | Answer::Done => Ok(()),
         Answer::Refused { refusal } => Err(Failure::refused(refusal)),
         _ => Err(Failure::unexpected()),
     }
