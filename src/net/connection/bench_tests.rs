@@ -67,7 +67,6 @@ impl Bench {
             limits,
             way,
             name: "bench".into(),
-            porter: None,
             notes: Vec::new(),
         }));
         Self {
