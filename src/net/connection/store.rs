@@ -17,7 +17,7 @@ use super::incoming::{Incoming, Order, kept};
 use super::receive::{Unkept, at_work};
 use super::right::Right;
 use super::tab::Whose;
-use super::tell::{stored_words, tell_again, tell_restart, tell_resumed};
+use super::tell::{stored_words, tell_again, tell_restart, tell_resumed, tell_surfeit};
 use super::tree::WORD;
 use super::{Over, Talk};
 use crate::entity::{Direction, Outcome, Phase, RemotePath};
@@ -266,7 +266,8 @@ impl Talk {
                 Piece::Run { len, .. } => {
                     forgotten += len;
                     if forgotten > FORGET {
-                        return Err(Over::Refused("refused_payload"));
+                        tell_surfeit(guard);
+                        return Err(Over::Refused("surfeit"));
                     }
                     self.forget_run(guard, len).await?;
                 }

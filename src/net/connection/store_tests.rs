@@ -8,7 +8,7 @@
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::timeout;
 
 use super::super::bench::*;
@@ -664,6 +664,24 @@ async fn an_eager_file_of_many_blocks_is_read_and_forgotten() {
     assert_eq!(deck.hear().await, refused(Refusal::TooLarge));
     assert_eq!(deck.hear().await, stored("small", b"x"));
     assert_eq!(bench.names(), ["small"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_read_for_ever_behind_a_no() {
+    let mut bench = Bench::new(Rights::READ_ONLY);
+    let mut deck = bench.greet().await;
+    let block = vec![7; B];
+    let mut out = deck.bytes(&store("big", 1 << 40, terms(Pace::Eager)));
+    for index in 0..20 {
+        deck.codec.block(index * BLOCK, BLOCK, &mut out);
+        out.extend_from_slice(&block);
+        deck.codec.seal(Some([1; 32]), &mut out);
+    }
+    // It may be cut in the middle of our sending: that is the point.
+    let _ = timeout(DEADLINE, deck.peer.write_all(&out)).await.unwrap();
+    drop(deck);
+    bench.caused("refused", "surfeit").await;
+    bench.caused("closed", "refused").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -73,6 +73,15 @@ pub(super) fn tell_resumed(guard: &ConnGuard, path: &RemotePath, here: u64, size
     }));
 }
 
+/// Too much of a payload came that nobody wants.
+pub(super) fn tell_surfeit(guard: &ConnGuard) {
+    guard.hub().tell(What::Refused(Fact {
+        cause: "surfeit",
+        detail: DisplayName::from("it goes on and on with what was refused"),
+        ..guard.fact()
+    }));
+}
+
 /// Blocks have to come again.
 pub(super) fn tell_again(guard: &ConnGuard, xfer: &XferGuard, blocks: u64) {
     let words = format!("{blocks} blocks do not agree with their values, and come again");
