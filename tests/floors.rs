@@ -49,7 +49,7 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 11] = [
+const NARROW: [(&str, &[&str]); 12] = [
     ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
     // Arithmetic: no disk, no clock, no peer.
@@ -77,12 +77,26 @@ const NARROW: [(&str, &[&str]); 11] = [
         &["entity", "net::keep", "net::pipe", "net::tls"],
     ),
     ("net::auth", &["net::wire::codec", "net::auth"]),
+    (
+        "net::porter",
+        &[
+            "entity",
+            "event",
+            "net::auth",
+            "net::keep",
+            "net::peers",
+            "net::pipe",
+            "net::tls",
+            "net::wire::codec",
+            "net::porter",
+        ],
+    ),
     ("net::peers", &["entity", "net::keep", "net::peers"]),
 ];
 
 /// Names from outside that a room must not know: the room (empty for all), the name, and
 /// the rooms that may all the same.
-const STRANGERS: [(&str, &[&str], &[&str]); 17] = [
+const STRANGERS: [(&str, &[&str], &[&str]); 18] = [
     // tokio's own file loses the error of a full disk; its copy goes through no pump.
     ("", &["tokio::fs", "tokio::io::copy"], &[]),
     ("", &["println", "print", "eprintln", "eprint", "dbg"], &[]),
@@ -90,7 +104,7 @@ const STRANGERS: [(&str, &[&str], &[&str]); 17] = [
     (
         "",
         &["std::fs", "cap_std"],
-        // The kernel's own table is no disk: net::unsent.
+        // The kernel's own tables are no disk: net::unsent, system::addresses.
         &[
             "net::store",
             "net::client::memory",
@@ -100,6 +114,7 @@ const STRANGERS: [(&str, &[&str], &[&str]); 17] = [
             "launch",
             "net::pump",
             "net::unsent",
+            "system::addresses",
         ],
     ),
     ("net::pump", &["cap_std"], &[]),
@@ -107,6 +122,7 @@ const STRANGERS: [(&str, &[&str], &[&str]); 17] = [
     ("net::auth", &["tokio", "std::fs", "std::thread"], &[]),
     ("net::keep", &["tokio", "std::net"], &[]),
     ("net::peers", &["tokio"], &[]),
+    ("net::porter", &["tokio", "std::fs"], &[]),
     ("net::tls", &["tokio", "std::net"], &[]),
     (
         "net",

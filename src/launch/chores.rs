@@ -7,17 +7,20 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use super::fetch::dial;
+use super::private::meet;
 use super::{INTERRUPTED, LAST_MOMENT, runtime, signals};
 use crate::cli::{MkdirArgs, MvArgs, RmArgs};
 use crate::net::client::OnClash;
 use crate::net::client::chores::{self, Recursion};
-use crate::net::client::dial::{Failure, rename};
+use crate::net::client::ask::rename;
+use crate::net::client::dial::Failure;
 
 /// Renames one file.
 pub(super) fn mv(args: &MvArgs) -> anyhow::Result<ExitCode> {
     let (url, from, to) = args.plan()?;
     let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let renamed = runtime.block_on(async {
         tokio::select! {
@@ -34,6 +37,7 @@ pub(super) fn mkdir(args: &MkdirArgs) -> anyhow::Result<ExitCode> {
     let url = args.plan()?;
     let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let made = runtime.block_on(async {
         let (target, patience) = (&dial.target, dial.patience);
@@ -56,6 +60,7 @@ pub(super) fn rm(args: &RmArgs) -> anyhow::Result<ExitCode> {
         Recursion::None
     };
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let gone = runtime.block_on(async {
         let (target, patience) = (&dial.target, dial.patience);

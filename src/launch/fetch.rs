@@ -12,6 +12,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::time::timeout;
 
+use super::private::meet;
 use super::{
     INTERRUPTED, LAST_MOMENT, dotfiles, folder_name, no_screen, runtime, screen_loop, signals,
     start,
@@ -25,8 +26,10 @@ use crate::entity::{DisplayName, Kind, RemotePath};
 use crate::errand::{self, Done, Listing, Shown, Voice};
 use crate::event::{Command, Outgoing, Wanted};
 use crate::model::{About, Role};
+use crate::net::client::ask::knock;
 use crate::net::client::chores;
-use crate::net::client::dial::{Patience, Target, knock};
+use crate::net::client::dial::{Patience, Target};
+use crate::net::client::private::Keys;
 use crate::net::client::{Dial, Manner, Means, OnClash, queue_file};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::wire::codec::Check;
@@ -70,6 +73,7 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
         max_connections: 0,
     };
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     // A server that is not there is one line, not a screen that says so.
     runtime.block_on(knock(&dial.target, dial.patience, &dial.name))?;
     let handle = start(&runtime, Engine::Dial(dial));
@@ -89,31 +93,36 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     let landing = landing(&args.landing)?;
     let voice = voice(args.json);
     let runtime = runtime()?;
+    let mut batches = Vec::new();
+    for Batch {
+        server,
+        paths,
+        taken,
+    } in by_server(goals)
+    {
+        let on_clash = match taken {
+            Taken::Fails => OnClash::Fail,
+            Taken::AsTyped => clash_of(args.landing.on_clash, voice),
+        };
+        let landing = Some(Arc::clone(&landing));
+        let mut dial = dial(
+            &server,
+            args.landing.parallel,
+            &args.common,
+            landing,
+            on_clash,
+        );
+        dial.means = Means {
+            streams: usize::from(args.streams.streams),
+            ..means(&args.means)
+        };
+        meet(&runtime, &dial, &args.common)?;
+        batches.push((dial, paths));
+    }
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut code = 0;
-        for Batch {
-            server,
-            paths,
-            taken,
-        } in by_server(goals)
-        {
-            let on_clash = match taken {
-                Taken::Fails => OnClash::Fail,
-                Taken::AsTyped => clash_of(args.landing.on_clash, voice),
-            };
-            let landing = Some(Arc::clone(&landing));
-            let mut dial = dial(
-                &server,
-                args.landing.parallel,
-                &args.common,
-                landing,
-                on_clash,
-            );
-            dial.means = Means {
-                streams: usize::from(args.streams.streams),
-                ..means(&args.means)
-            };
+        for (dial, paths) in batches {
             // Whether it is a folder, the server knows.
             let kind = if args.recursive {
                 Kind::Dir
@@ -208,6 +217,7 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     };
     let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut handle = net::start(Engine::Dial(dial));
@@ -296,6 +306,7 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
         ..means(&args.means)
     };
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         if let [one] = &mut outgoing[..]
@@ -346,6 +357,7 @@ pub(super) fn dial(
             host: url.host.clone(),
             port: url.port,
             clients: common.clients,
+            keys: Keys::at(state_dir(common.state_dir.as_ref())),
         },
         patience: Patience::of(url.dialect),
         landing,

@@ -111,12 +111,13 @@ impl Code {
         self.prove(side, session).ct_eq(proof).into()
     }
 
-    /// HKDF-SHA-256 over the code's 80 bits (RFC 5869; no salt).
+    /// HKDF-SHA-256 over the 16 characters, no salt and no info (RFC 5869).
     fn key(&self) -> hmac::Key {
-        let salt = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]);
-        let drawn = salt.extract(&self.0);
-        let info: &[&[u8]] = &[b"ferrydeck deck/1 code"];
-        match drawn.expand(info, hmac::HMAC_SHA256) {
+        let mut digits = self.reveal();
+        digits.retain(|ch| ch != '-');
+        let drawn = hkdf::Salt::new(hkdf::HKDF_SHA256, &[]).extract(digits.as_bytes());
+        digits.zeroize();
+        match drawn.expand(&[], hmac::HMAC_SHA256) {
             Ok(expanded) => expanded.into(),
             // Only for more than 255 hashes of output: never.
             Err(_) => hmac::Key::new(hmac::HMAC_SHA256, &self.0),

@@ -86,8 +86,8 @@ fn a_proof_is_what_the_specification_says() {
     assert_eq!(hex(code.prove(Side::Server, &at)), SERVER_PROOF);
 }
 
-const CLIENT_PROOF: &str = "bd41038f4ca8783cd2b3804a947728d371fa922ea88e7fe636c3cb2fd0a30ac3";
-const SERVER_PROOF: &str = "ffa70dbef4e7023e20354561092f42375ecad834604a1a95e9b0ee5305e530f4";
+const CLIENT_PROOF: &str = "a9b259d4c421b9b531c7e69b28192f0ac8f9d61762cb255e5eb6e99c883ce485";
+const SERVER_PROOF: &str = "20bb2489ecd8ef0da86be37d7ca30777fc96e52ca32d8630c145448b7d77ebd9";
 
 #[test]
 fn a_proof_holds_for_one_session_two_keys_and_one_direction() {

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::entity::{Dialect, Entry, Kind, Outcome, RemotePath, Rights};
 use crate::event::{JobState, Listing, ListingState, Scope, Wanted};
+use crate::net::client::private::Keys;
 use crate::net::store::Dotfiles;
 use crate::net::store::landing::{Floor, Make};
 use crate::net::wire::codec::{Page, Refusal, Reply, Request, ServerCodec, Welcome};
@@ -146,6 +147,7 @@ impl Bench {
                 dialect: scene.dialect,
                 host: addr.ip().to_string(),
                 port: addr.port(),
+                keys: Keys::default(),
             },
             patience: Patience {
                 connect: DEADLINE,

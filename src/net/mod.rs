@@ -12,6 +12,7 @@ pub mod hub;
 pub mod keep;
 pub mod peers;
 pub mod pipe;
+pub mod porter;
 pub mod pump;
 pub mod server;
 pub mod store;

@@ -65,11 +65,17 @@ impl Pipe {
         if let Some(sealed) = self.sealed.get() {
             return sealed.read_some(&self.socket, buffer, limit).await;
         }
-        buffer.reserve(limit);
+        // A connection that waits with nothing read keeps no memory for what may come.
+        let bare = buffer.capacity() == 0;
         self.socket
             .async_io(Interest::READABLE, || {
+                buffer.reserve(limit);
                 // Into spare capacity: nothing is zeroed first.
-                self.socket.try_read_buf(&mut (&mut *buffer).limit(limit))
+                let read = self.socket.try_read_buf(&mut (&mut *buffer).limit(limit));
+                if bare && read.is_err() {
+                    *buffer = Vec::new();
+                }
+                read
             })
             .await
     }
@@ -133,14 +139,14 @@ impl Pipe {
         self.sealed.get().map(|sealed| sealed.known().pin)
     }
 
+    /// Whose key is at the other end and what marks the session, inside TLS.
+    pub fn known(&self) -> Option<&Known> {
+        self.sealed.get().map(|sealed| sealed.known())
+    }
+
     /// What binds a proof to this very session (RFC 8446, section 7.5), inside TLS.
     pub fn exporter(&self) -> Option<[u8; 32]> {
         self.sealed.get().map(|sealed| sealed.known().exporter)
-    }
-
-    /// The peer's public key (`SubjectPublicKeyInfo`, DER), inside TLS.
-    pub fn peer_key(&self) -> Option<&[u8]> {
-        self.sealed.get().map(|sealed| &*sealed.known().key)
     }
 }
 

@@ -30,6 +30,9 @@ use crate::net::tree::BlockHasher;
 
 /// Bytes read from the file and handed to the socket at once.
 pub const CHUNK: usize = 128 << 10;
+/// Bytes after which others get their turn. Not every chunk: a turn given is a round
+/// through the scheduler, and a wake-up of a worker that finds nothing to do.
+const TURN: u64 = 1 << 20;
 /// Bytes one `sendfile` call may take: others want their turn.
 const SENDFILE_CHUNK: usize = 1 << 20;
 /// How closely residency is probed before a `sendfile`.
@@ -176,9 +179,12 @@ impl Outlet {
             look(&buffer[lead..lead + read]);
             self.write_all(&buffer[..lead + read], lead, |sent| xfer.add(sent))
                 .await?;
-            // Others want their turn: a fast peer must not hold the worker.
-            yield_now().await;
+            let before = at;
             at += read as u64;
+            if at / TURN != before / TURN {
+                // A fast peer must not hold the worker.
+                yield_now().await;
+            }
             lead = 0;
             self.head.clear();
         }
@@ -281,8 +287,7 @@ async fn read_chunk(
     slot: Range<usize>,
     at: u64,
 ) -> (Vec<u8>, io::Result<usize>) {
-    let mut slices = [IoSliceMut::new(&mut buffer[slot.clone()])];
-    match preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) {
+    match read_now(file, &mut buffer[slot.clone()], at) {
         Ok(read) if read > 0 => return (buffer, Ok(read)),
         // End of file, not in memory, interrupted, or a filesystem without NOWAIT.
         Ok(_) | Err(Errno::AGAIN | Errno::INTR | Errno::OPNOTSUPP | Errno::NOSYS) => {}
@@ -295,6 +300,31 @@ async fn read_chunk(
     })
     .await
     .unwrap_or_else(|gone| (Vec::new(), Err(io::Error::other(gone))))
+}
+
+/// Reads what is in memory, or says `AGAIN`.
+fn read_now(file: &File, buffer: &mut [u8], at: u64) -> rustix::io::Result<usize> {
+    let mut slices = [IoSliceMut::new(buffer)];
+    match preadv2(file, &mut slices, at, ReadWriteFlags::NOWAIT) {
+        Err(Errno::OPNOTSUPP) if is_memory(file) => {
+            preadv2(file, &mut slices, at, ReadWriteFlags::empty())
+        }
+        done => done,
+    }
+}
+
+/// Whether a file lies on a filesystem that has nowhere to read from but memory: tmpfs
+/// knows no `RWF_NOWAIT`, and a thread a chunk costs twice what the copy costs.
+#[cfg(target_os = "linux")]
+fn is_memory(file: &File) -> bool {
+    const TMPFS: i64 = 0x0102_1994;
+    rustix::fs::fstatfs(file).is_ok_and(|found| i64::from(found.f_type) == TMPFS)
+}
+
+/// As far as is known here, none does.
+#[cfg(not(target_os = "linux"))]
+const fn is_memory(_: &File) -> bool {
+    false
 }
 
 fn read_full(file: &File, buffer: &mut [u8], at: u64) -> io::Result<usize> {
@@ -316,13 +346,7 @@ fn is_resident(file: &File, at: u64, len: u64) -> bool {
     let last = at + len - 1;
     (at..last).step_by(PROBE).chain([last]).all(|offset| {
         // 0 bytes is the end of the file: `sendfile` will tell, and not wait.
-        preadv2(
-            file,
-            &mut [IoSliceMut::new(&mut byte)],
-            offset,
-            ReadWriteFlags::NOWAIT,
-        )
-        .is_ok()
+        read_now(file, &mut byte, offset).is_ok()
     })
 }
 

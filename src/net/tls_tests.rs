@@ -62,8 +62,8 @@ async fn both_ends_know_each_others_key_and_one_exporter() {
     let (near, far) = (near.unwrap(), far.unwrap());
     assert_eq!(near.peer_pin(), Some(server.pin()));
     assert_eq!(far.peer_pin(), Some(client.pin()));
-    assert_eq!(near.peer_key().unwrap(), server.key());
-    assert_eq!(far.peer_key().unwrap(), client.key());
+    assert_eq!(&*near.known().unwrap().key, server.key());
+    assert_eq!(&*far.known().unwrap().key, client.key());
     assert_eq!(near.exporter(), far.exporter());
     let (again, _) = shake(client.call(None).unwrap(), server.accept().unwrap()).await;
     assert_ne!(near.exporter(), again.unwrap().exporter(), "one a session");

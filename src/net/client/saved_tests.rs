@@ -69,6 +69,7 @@ fn a_queue_belongs_to_a_server_and_a_folder() {
         host: "h".to_owned(),
         port,
         clients: None,
+        keys: crate::net::client::private::Keys::default(),
     };
     let state = Path::new("/state");
     let file = |port, dir: &str| queue_file(state, &target(port), Path::new(dir)).unwrap();

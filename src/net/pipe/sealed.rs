@@ -49,6 +49,7 @@ impl Sealed {
             incoming: early,
             at: 0,
         });
+        let mut heard = !lock(&session).incoming.is_empty();
         loop {
             push_all(&session, socket).await?;
             let turn = lock(&session).advance();
@@ -64,12 +65,24 @@ impl Sealed {
                 break;
             }
             if pull(&session, socket, TAKE.0).await? == 0 {
-                let cut = "closed in the middle of the handshake";
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, cut).into());
+                let kind = if heard {
+                    io::ErrorKind::UnexpectedEof
+                } else {
+                    io::ErrorKind::ConnectionAborted
+                };
+                return Err(io::Error::new(kind, "closed before the handshake was done").into());
             }
+            heard = true;
         }
-        let known = know(&lock(&session).tls)?;
-        Ok(Self { session, known })
+        let known = know(&lock(&session).tls);
+        if known.is_err() {
+            lock(&session).tls.send_close_notify();
+            let _ = push_all(&session, socket).await;
+        }
+        Ok(Self {
+            session,
+            known: known?,
+        })
     }
 
     pub(super) const fn known(&self) -> &Known {
