@@ -22,7 +22,7 @@ pub use self::store::{MkdirArgs, MvArgs, PutArgs, RmArgs};
 pub use self::words::Ports;
 use self::words::{parse_grace, parse_listen, parse_rate, parse_size, parse_time};
 use crate::address::{self, Unreadable, Url};
-use crate::entity::{Dialect, RemotePath, Speak};
+use crate::entity::{Dialect, Speak};
 use crate::event::Clash;
 
 /// Serve a folder under a live dashboard, fetch files from it under gauges.

@@ -194,12 +194,12 @@ fn plant(root: &Path) {
 
 #[test]
 fn whole_trees_are_identical_both_ways() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let out = state.path().join("out");
     std::fs::create_dir(&out).unwrap();
-    plant(&served.path().join("tree"));
-    let server = Server::start(served.path());
-    let whole = tree(&served.path().join("tree"));
+    plant(&shared.path().join("tree"));
+    let server = Server::start(shared.path());
+    let whole = tree(&shared.path().join("tree"));
     well(
         state.path(),
         &["get", "-r", &server.url("tree"), "-o", text(&out)],
@@ -209,7 +209,7 @@ fn whole_trees_are_identical_both_ways() {
         state.path(),
         &["put", "-r", text(&out.join("tree")), &server.url("back")],
     );
-    assert_eq!(tree(&served.path().join("back")), whole.clone());
+    assert_eq!(tree(&shared.path().join("back")), whole.clone());
     // Again: every name is taken, and nothing is touched.
     let again = run(
         state.path(),
@@ -220,10 +220,10 @@ fn whole_trees_are_identical_both_ways() {
 
 #[test]
 fn a_client_killed_goes_on_from_what_it_had_checked() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let size = 12 * BLOCK + 99;
-    std::fs::write(served.path().join("a"), noise(size, 1)).unwrap();
-    let server = Server::start(served.path());
+    std::fs::write(shared.path().join("a"), noise(size, 1)).unwrap();
+    let server = Server::start(shared.path());
     let (through, relayed) = relay(server.addr, |_, _| {});
     let args = ["get", &url(through, "a"), "--limit", "20M"];
     let mut first = client(state.path(), &args)
@@ -245,7 +245,7 @@ fn a_client_killed_goes_on_from_what_it_had_checked() {
     well(state.path(), &["get", &url(through, "a")]);
     assert_eq!(
         hash(&state.path().join("a")),
-        hash(&served.path().join("a"))
+        hash(&shared.path().join("a"))
     );
     let came = relayed.load(SeqCst) - before;
     assert!(came < size - 2 * BLOCK, "{came} of {size} came again");
@@ -255,12 +255,12 @@ fn a_client_killed_goes_on_from_what_it_had_checked() {
 
 #[test]
 fn a_server_killed_is_waited_for() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let size = 12 * BLOCK + 99;
-    std::fs::write(served.path().join("a"), noise(size, 1)).unwrap();
+    std::fs::write(shared.path().join("a"), noise(size, 1)).unwrap();
     std::fs::write(state.path().join("b"), noise(size, 2)).unwrap();
     for args in [["get", "a"], ["put", "b"]] {
-        let server = Server::start(served.path());
+        let server = Server::start(shared.path());
         let target = server.url(args[1]);
         let words: &[&str] = match args[0] {
             "get" => &["get", &target, "--limit", "30M"],
@@ -273,7 +273,7 @@ fn a_server_killed_is_waited_for() {
             .unwrap();
         let dir = match args[0] {
             "get" => state.path(),
-            _ => served.path(),
+            _ => shared.path(),
         };
         let begun = || {
             let names = std::fs::read_dir(dir).unwrap();
@@ -284,11 +284,11 @@ fn a_server_killed_is_waited_for() {
         };
         wait_for("a few blocks", begun);
         let addr = server.kill();
-        let server = Server::at(served.path(), &addr.to_string());
+        let server = Server::at(shared.path(), &addr.to_string());
         wait_for("the client's end", || child.try_wait().unwrap().is_some());
         assert!(child.wait().unwrap().success(), "{args:?}");
         drop(server);
-        let (one, other) = (served.path().join(args[1]), state.path().join(args[1]));
+        let (one, other) = (shared.path().join(args[1]), state.path().join(args[1]));
         assert_eq!(hash(&one), hash(&other), "{args:?}");
         let left = std::fs::read_dir(dir).unwrap();
         let left = left.filter(|entry| {
@@ -301,16 +301,16 @@ fn a_server_killed_is_waited_for() {
 
 #[test]
 fn an_upload_killed_goes_on_from_what_was_checked() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let size = 12 * BLOCK + 99;
     let local = state.path().join("a");
     std::fs::write(&local, noise(size, 1)).unwrap();
-    let server = Server::start(served.path());
+    let server = Server::start(shared.path());
     let target = server.url("b");
     let args = ["put", text(&local), &target, "--limit", "20M"];
     let mut first = client(state.path(), &args).spawn().unwrap();
     let noted = || {
-        let names = std::fs::read_dir(served.path()).unwrap();
+        let names = std::fs::read_dir(shared.path()).unwrap();
         let state = names
             .map(|entry| entry.unwrap())
             .find(|entry| text(&entry.path()).ends_with(".state"));
@@ -319,7 +319,7 @@ fn an_upload_killed_goes_on_from_what_was_checked() {
     wait_for("a few blocks", noted);
     first.kill().unwrap();
     first.wait().unwrap();
-    assert!(!served.path().join("b").exists());
+    assert!(!shared.path().join("b").exists());
     // The server lets go of the part when it has seen the end of the line.
     let mut said = String::new();
     wait_for("the second try", || {
@@ -327,11 +327,11 @@ fn an_upload_killed_goes_on_from_what_was_checked() {
         said = String::from_utf8(again.stdout).unwrap();
         again.status.success()
     });
-    assert_eq!(hash(&served.path().join("b")), hash(&local));
+    assert_eq!(hash(&shared.path().join("b")), hash(&local));
     let ended = said.lines().last().unwrap();
     let ended: Value = serde_json::from_str(ended).unwrap();
     assert_eq!(ended["outcome"], "complete_hash", "{said}");
-    let names: Vec<_> = std::fs::read_dir(served.path()).unwrap().collect();
+    let names: Vec<_> = std::fs::read_dir(shared.path()).unwrap().collect();
     assert_eq!(names.len(), 1, "{names:?}");
 }
 
@@ -384,10 +384,10 @@ fn down(
 
 #[test]
 fn a_byte_flipped_on_the_wire_costs_exactly_one_block() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let size = 5 * BLOCK + 17;
-    std::fs::write(served.path().join("a"), noise(size, 1)).unwrap();
-    let server = Server::start(served.path());
+    std::fs::write(shared.path().join("a"), noise(size, 1)).unwrap();
+    let server = Server::start(shared.path());
     // In the middle of the second block of the first line.
     let spoilt = 6 << 20;
     let (addr, relayed) = relay(server.addr, move |line, (at, bytes)| {
@@ -400,7 +400,7 @@ fn a_byte_flipped_on_the_wire_costs_exactly_one_block() {
     assert!(said.contains("complete (hash)"), "{said}");
     assert_eq!(
         hash(&state.path().join("a")),
-        hash(&served.path().join("a"))
+        hash(&shared.path().join("a"))
     );
     // The file, one block of it again, and a few frames around.
     let over = relayed.load(SeqCst) - size;
@@ -409,9 +409,9 @@ fn a_byte_flipped_on_the_wire_costs_exactly_one_block() {
 
 #[test]
 fn what_is_replaced_with_the_same_size_and_time_is_noticed() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let size = 12 * BLOCK;
-    let path = served.path().join("a");
+    let path = shared.path().join("a");
     let old = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let write = |seed| {
         std::fs::write(&path, noise(size, seed)).unwrap();
@@ -419,7 +419,7 @@ fn what_is_replaced_with_the_same_size_and_time_is_noticed() {
         file.set_modified(old).unwrap();
     };
     write(1);
-    let server = Server::start(served.path());
+    let server = Server::start(shared.path());
     let target = server.url("a");
     let args = ["get", &target, "--limit", "20M"];
     let mut first = client(state.path(), &args).spawn().unwrap();
@@ -443,45 +443,45 @@ fn what_is_replaced_with_the_same_size_and_time_is_noticed() {
 
 #[test]
 fn hashes_folders_names_and_deletions() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     for n in 0..100 {
-        std::fs::write(served.path().join(format!("f{n}")), noise(n * 1_000, n)).unwrap();
+        std::fs::write(shared.path().join(format!("f{n}")), noise(n * 1_000, n)).unwrap();
     }
-    std::fs::write(served.path().join("large"), noise(2 * BLOCK + 1, 5)).unwrap();
-    let server = Server::start(served.path());
+    std::fs::write(shared.path().join("large"), noise(2 * BLOCK + 1, 5)).unwrap();
+    let server = Server::start(shared.path());
     let (state, at) = (state.path(), |path: &str| server.url(path));
     let said = well(state, &["ls", "--hash", "--json", &at("")]);
     assert_eq!(said.lines().count(), 101);
     for line in said.lines() {
         let row: Value = serde_json::from_str(line).unwrap();
         let name = row["name"].as_str().unwrap();
-        assert_eq!(row["hash"], hash(&served.path().join(name)), "{name}");
+        assert_eq!(row["hash"], hash(&shared.path().join(name)), "{name}");
     }
     well(state, &["mkdir", &at("d")]);
     well(state, &["mkdir", &at("d/e")]);
     assert_eq!(run(state, &["mkdir", &at("d")]).status.code(), Some(1));
     well(state, &["mv", &at("large"), "/d/e/moved"]);
-    assert!(served.path().join("d/e/moved").exists());
+    assert!(shared.path().join("d/e/moved").exists());
     let refused = run(state, &["rm", &at("d")]);
     assert_eq!(refused.status.code(), Some(1));
     let words = String::from_utf8(refused.stderr).unwrap();
     assert!(words.contains("not empty"), "{words}");
     let said = well(state, &["rm", "-r", &at("d")]);
     assert_eq!(said, "deleted 1 file and 2 folders\n");
-    assert!(!served.path().join("d").exists());
+    assert!(!shared.path().join("d").exists());
     well(state, &["rm", &at("f7")]);
-    assert!(!served.path().join("f7").exists());
+    assert!(!shared.path().join("f7").exists());
 }
 
 #[test]
 fn a_taken_name_there_is_treated_as_told() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     for size in [100, BLOCK + 5] {
         let (old, new) = (noise(size, 1), noise(size, 2));
-        let there = served.path().join("a");
+        let there = shared.path().join("a");
         std::fs::write(&there, &old).unwrap();
         std::fs::write(state.path().join("a"), &new).unwrap();
-        let server = Server::start(served.path());
+        let server = Server::start(shared.path());
         let put = |clash: &[&str]| {
             let target = server.url("");
             run(state.path(), &[&["put", "a", &target], clash].concat())
@@ -492,19 +492,19 @@ fn a_taken_name_there_is_treated_as_told() {
         assert!(put(&["--on-clash", "skip"]).status.success());
         assert!(std::fs::read(&there).unwrap() == old);
         assert!(put(&["--on-clash", "rename"]).status.success());
-        assert!(std::fs::read(served.path().join("a (1)")).unwrap() == new);
+        assert!(std::fs::read(shared.path().join("a (1)")).unwrap() == new);
         assert!(put(&["--on-clash", "overwrite"]).status.success());
         assert!(std::fs::read(&there).unwrap() == new);
-        std::fs::remove_file(served.path().join("a (1)")).unwrap();
+        std::fs::remove_file(shared.path().join("a (1)")).unwrap();
     }
 }
 
 #[test]
 fn a_folder_is_not_moved_by_mistake() {
-    let (served, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
-    std::fs::create_dir(served.path().join("d")).unwrap();
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    std::fs::create_dir(shared.path().join("d")).unwrap();
     std::fs::create_dir(state.path().join("d")).unwrap();
-    let server = Server::start(served.path());
+    let server = Server::start(shared.path());
     for args in [vec!["get", "URL"], vec!["put", "d", "URL"]] {
         let url = server.url("d");
         let args: Vec<&str> = args

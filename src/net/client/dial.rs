@@ -311,7 +311,10 @@ pub(super) fn broke(error: &std::io::Error) -> Failure {
 }
 
 /// A socket to the server, and what is spoken over it: deck in the open stays on this machine.
-pub(super) async fn connect(target: &Target, patience: Patience) -> Result<(TcpStream, Dialect), Failure> {
+pub(super) async fn connect(
+    target: &Target,
+    patience: Patience,
+) -> Result<(TcpStream, Dialect), Failure> {
     let Target {
         dialect,
         host,

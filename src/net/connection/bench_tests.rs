@@ -67,6 +67,7 @@ impl Bench {
             way,
             name: "bench".into(),
             notes: Vec::new(),
+            porter: None,
         }));
         Self {
             dir,
