@@ -67,6 +67,7 @@ impl Bench {
             limits,
             way,
             name: "bench".into(),
+            porter: None,
             notes: Vec::new(),
             porter: None,
         }));
