@@ -201,6 +201,7 @@ fn serve(runtime: &tokio::runtime::Runtime, dir: &Path, way: Way, dialect: Diale
     let serve = Serve {
         rights: Rights::READ_ONLY,
         landing: None,
+        porter: None,
         doors: vec![door],
         store: Arc::new(Store::open(dir, Dotfiles::Hidden).unwrap()),
         limits: Limits::default(),

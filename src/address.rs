@@ -37,11 +37,16 @@ impl fmt::Display for Url {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
     /// A scheme nobody here speaks.
-    #[error("no dialect is called {0:?}; there are deck, classic, session, colon and drop")]
+    #[error(
+        "no dialect is called {0:?}; there are deck, deck+tls, classic, session, colon and drop"
+    )]
     Scheme(String),
-    /// TLS is asked for and not there.
-    #[error("deck+tls is not spoken by this version; deck://127.0.0.1 is")]
-    Tls,
+    /// A code stands where everybody on this machine can read it.
+    #[error(
+        "a code must not stand in an argument, where others can read it: leave out the # and \
+         what follows, and type the code when it is asked for (or use FERRYDECK_CODE or --code-file)"
+    )]
+    Code,
     /// No host.
     #[error("there is no host in it")]
     Host,
@@ -62,7 +67,6 @@ pub enum Unreadable {
 /// Reads a URL.
 pub fn parse(word: &str) -> Result<Url, Unreadable> {
     let (dialect, rest) = match word.split_once("://") {
-        Some(("deck+tls", _)) => return Err(Unreadable::Tls),
         Some((scheme, rest)) => {
             let known = Dialect::ALL.into_iter().find(|d| d.label() == scheme);
             (
@@ -72,6 +76,13 @@ pub fn parse(word: &str) -> Result<Url, Unreadable> {
         }
         None => (Dialect::Deck, word),
     };
+    if dialect.is_deck()
+        && rest
+            .split_once('#')
+            .is_some_and(|(_, tail)| is_like_a_code(tail))
+    {
+        return Err(Unreadable::Code);
+    }
     let (place, path) = rest.split_once('/').unwrap_or((rest, ""));
     if let Some(raw) = rest.chars().find(|ch| matches!(ch, '?' | '#')) {
         return Err(Unreadable::Raw(raw));
@@ -83,6 +94,14 @@ pub fn parse(word: &str) -> Result<Url, Unreadable> {
         port: port.unwrap_or_else(|| dialect.default_port()),
         path: decode(path.trim_end_matches('/'))?,
     })
+}
+
+/// Sixteen letters and digits, however they are grouped: what an invitation's QR holds.
+fn is_like_a_code(text: &str) -> bool {
+    let meant = text.chars().filter(|ch| !matches!(ch, '-' | ' '));
+    text.chars()
+        .all(|ch| ch.is_ascii_alphanumeric() || matches!(ch, '-' | ' '))
+        && meant.count() == 16
 }
 
 fn split_place(place: &str) -> Result<(&str, Option<u16>), Unreadable> {
@@ -170,6 +189,10 @@ mod tests {
             )
         );
         assert_eq!(ok("h:1/dir/").3, b"dir");
+        assert_eq!(
+            ok("deck+tls://h/a"),
+            (Dialect::DeckTls, "h".into(), 18_814, b"a".to_vec())
+        );
     }
 
     #[test]
@@ -177,7 +200,8 @@ mod tests {
         use Unreadable as U;
         for (word, why) in [
             ("ftp://h/x", U::Scheme("ftp".into())),
-            ("deck+tls://h", U::Tls),
+            ("deck+tls://h/#ABCD-EFGH-JKMN-PQRS", U::Code),
+            ("h:1#abcdefghjkmnpqrs", U::Code),
             ("deck:///x", U::Host),
             ("deck://u@h/x", U::User),
             ("deck://h:0/x", U::Port("0".into())),

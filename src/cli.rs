@@ -4,19 +4,22 @@
 //! and refuses what must not start, with exit 2 for wrong usage and 1 for what
 //! is right but not allowed. It binds nothing, opens nothing and prints nothing.
 
+mod listen;
+mod peers;
 mod store;
 mod words;
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::peers::{PeersArgs, PeersVerb, RightArg};
 pub use self::store::{MvArgs, PutArgs};
 pub use self::words::Ports;
 use self::words::{parse_grace, parse_listen, parse_size, parse_time};
-use crate::address::{self, Url};
+use crate::address::{self, Unreadable, Url};
 use crate::entity::{Dialect, RemotePath, Speak};
 use crate::event::Clash;
 
@@ -44,6 +47,8 @@ pub enum Verb {
     Ls(LsArgs),
     /// Rename a remote file
     Mv(MvArgs),
+    /// Who may come to this machine's servers, and which servers are known
+    Peers(PeersArgs),
 }
 
 /// `ferrydeck serve`.
@@ -53,9 +58,15 @@ pub struct ServeArgs {
     /// The folder to serve
     #[arg(default_value = ".")]
     pub dir: PathBuf,
-    /// Where to listen; repeatable. DIALECT is auto (default), classic, session, colon, drop or deck; port 0 takes any free one; the default is auto@127.0.0.1:18814
+    /// Where to listen; repeatable. DIALECT is auto (default), classic, session, colon, drop, deck or deck+tls; off loopback auto means deck+tls; port 0 takes any free one; the default is auto@127.0.0.1:18814
     #[arg(long, value_name = "[DIALECT@]ADDR:PORT", value_parser = parse_listen)]
     pub listen: Vec<Listen>,
+    /// Listen at every private address of this host too, deck inside TLS, code required [default port: 18814]
+    #[arg(long, value_name = "PORT", num_args = 0..=1, require_equals = true, default_missing_value = "18814")]
+    pub lan: Option<u16>,
+    /// The folder for our key and the peers we know [default: `$XDG_STATE_HOME/ferrydeck`]
+    #[arg(long, value_name = "DIR", env = "FERRYDECK_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
     /// No screen: one line an event on stdout
     #[arg(long)]
     pub headless: bool,
@@ -127,6 +138,9 @@ pub struct Common {
     /// The folder for what ferrydeck remembers [default: `$XDG_STATE_HOME/ferrydeck`]
     #[arg(long, value_name = "DIR", env = "FERRYDECK_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
+    /// A file, readable by you alone, with the code of a server that is not known yet [else `FERRYDECK_CODE`, else it is asked for]
+    #[arg(long, value_name = "FILE")]
+    pub code_file: Option<PathBuf>,
 }
 
 /// How downloads land.
@@ -253,43 +267,6 @@ impl Fault {
     }
 }
 
-impl ServeArgs {
-    /// The listeners meant: those typed, or the default one.
-    pub fn listeners(&self) -> Result<Vec<Listen>, Fault> {
-        let default = Listen {
-            speak: Speak::Auto,
-            addr: SocketAddr::from((Ipv4Addr::LOCALHOST, Dialect::Deck.default_port())),
-        };
-        let typed = if self.listen.is_empty() {
-            vec![default]
-        } else {
-            self.listen.clone()
-        };
-        for listen in &typed {
-            admit_listener(listen, Ports::of(self.any_port))?;
-        }
-        Ok(typed)
-    }
-}
-
-fn admit_listener(listen: &Listen, ports: Ports) -> Result<(), Fault> {
-    let Listen { speak, addr } = listen;
-    if !addr.ip().to_canonical().is_loopback()
-        && matches!(speak, Speak::Auto | Speak::Only(Dialect::Deck))
-    {
-        return Err(Fault::usage(format!(
-            "{}@{addr} would be open to others: deck needs TLS there, which this version does not speak. \
-             Use a loopback address (127.0.0.1:{}), or name a plaintext dialect: --listen classic@{addr}",
-            speak.label(),
-            addr.port(),
-        )));
-    }
-    if *speak == Speak::Only(Dialect::Classic) && addr.port() != 0 {
-        admit_classic_port(addr.port(), ports)?;
-    }
-    Ok(())
-}
-
 fn admit_classic_port(port: u16, ports: Ports) -> Result<(), Fault> {
     if ports == Ports::Any || (1024..=64_000).contains(&port) {
         return Ok(());
@@ -365,7 +342,11 @@ impl GetArgs {
 
 /// A URL with its port checked.
 pub fn url(word: &str, ports: Ports) -> Result<Url, Fault> {
-    let url = address::parse(word).map_err(|why| Fault::usage(format!("{word}: {why}")))?;
+    let url = address::parse(word).map_err(|why| match why {
+        // What must not be read is not said again.
+        Unreadable::Code => Fault::usage(why.to_string()),
+        why => Fault::usage(format!("{word}: {why}")),
+    })?;
     if url.dialect == Dialect::Classic {
         admit_classic_port(url.port, ports)?;
     }

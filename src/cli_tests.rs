@@ -1,10 +1,14 @@
 //! What was typed, and what it means: listeners, goals, times and sizes.
 #![expect(
     clippy::panic,
+    clippy::unwrap_used,
     reason = "a word that is not understood where it must be has failed the test"
 )]
 
+use std::net::IpAddr;
+
 use super::*;
+use crate::entity::Speak;
 
 fn typed(words: &[&str]) -> Verb {
     let words = ["ferrydeck"].iter().chain(words);
@@ -42,7 +46,7 @@ fn clap_finds_no_fault_in_the_table_of_words() {
 
 #[test]
 fn the_usual_listener_is_auto_on_loopback() {
-    let listeners = serve(&[]).listeners();
+    let listeners = serve(&[]).listeners(&[]);
     let due = Listen {
         speak: Speak::Auto,
         addr: ([127, 0, 0, 1], 18_814).into(),
@@ -66,17 +70,81 @@ fn a_listener_is_admitted_by_dialect_address_and_port() {
         ("classic@127.0.0.1:64001", 1),
         ("classic@0.0.0.0:64001", 1),
         ("deck@192.168.1.5:1", 2),
-        ("auto@0.0.0.0:1", 2),
-        ("0.0.0.0:0", 2),
-        ("[::]:1", 2),
+        ("deck@0.0.0.0:0", 2),
+        ("deck+tls@192.168.1.5:1", 0),
+        ("deck+tls@127.0.0.1:1", 0),
+        ("auto@0.0.0.0:1", 0),
+        ("[::]:1", 0),
     ] {
-        assert_eq!(code(serve(&["--listen", word]).listeners()), exit, "{word}");
-        let any = serve(&["--any-port", "--listen", word]).listeners();
+        assert_eq!(
+            code(serve(&["--listen", word]).listeners(&[])),
+            exit,
+            "{word}"
+        );
+        let any = serve(&["--any-port", "--listen", word]).listeners(&[]);
         assert_eq!(code(any), if exit == 1 { 0 } else { exit }, "{word}");
     }
     // One that must not be refuses them all.
     let both = ["--listen", "127.0.0.1:0", "--listen", "deck@10.0.0.1:1"];
-    assert_eq!(code(serve(&both).listeners()), 2);
+    assert_eq!(code(serve(&both).listeners(&[])), 2);
+}
+
+#[test]
+fn auto_means_tls_where_others_come_in() {
+    let tls = Speak::Only(Dialect::DeckTls);
+    for (word, meant) in [
+        ("127.0.0.1:1", Speak::Auto),
+        ("[::1]:1", Speak::Auto),
+        ("10.0.0.1:1", tls),
+        ("auto@0.0.0.0:1", tls),
+        ("[::]:1", tls),
+        ("[fe80::1]:1", tls),
+        ("classic@10.0.0.1:2000", Speak::Only(Dialect::Classic)),
+    ] {
+        let listeners = serve(&["--listen", word]).listeners(&[]).unwrap();
+        assert_eq!(listeners[0].speak, meant, "{word}");
+    }
+}
+
+#[test]
+fn the_lan_is_every_private_address_beside_what_was_typed() {
+    let private: [IpAddr; 2] = [[10, 0, 0, 7].into(), [192, 168, 1, 7].into()];
+    let shown = |words: &[&str]| -> Vec<String> {
+        let listeners = serve(words).listeners(&private).unwrap();
+        let word = |l: &Listen| format!("{}@{}", l.speak.label(), l.addr);
+        listeners.iter().map(word).collect()
+    };
+    assert_eq!(
+        shown(&["--lan"]),
+        [
+            "auto@127.0.0.1:18814",
+            "deck+tls@10.0.0.7:18814",
+            "deck+tls@192.168.1.7:18814"
+        ]
+    );
+    assert_eq!(
+        shown(&["--lan=99", "--listen", "classic@127.0.0.1:2000"])[1..],
+        ["deck+tls@10.0.0.7:99", "deck+tls@192.168.1.7:99"]
+    );
+    assert_eq!(shown(&[]).len(), 1);
+    assert_eq!(code(serve(&["--lan"]).listeners(&[])), 1);
+    // The folder is not taken for a port.
+    assert_eq!(serve(&["--lan", "here"]).dir, std::path::Path::new("here"));
+}
+
+#[test]
+fn rights_are_typed_by_their_words() {
+    use clap::ValueEnum as _;
+    let words: Vec<String> = RightArg::value_variants()
+        .iter()
+        .filter_map(|right| Some(right.to_possible_value()?.get_name().to_owned()))
+        .collect();
+    assert_eq!(words, crate::entity::Rights::WORDS);
+    for (at, right) in RightArg::value_variants().iter().enumerate() {
+        assert_eq!(RightArg::together(&[*right]).bits(), 1 << at);
+    }
+    let both = RightArg::together(&[RightArg::Read, RightArg::Operate]);
+    assert_eq!(both.words().collect::<Vec<_>>(), ["read", "operate"]);
 }
 
 #[test]

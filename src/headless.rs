@@ -11,11 +11,13 @@ use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
 
 use crate::cli::Format;
-use crate::event::{Event, Fact, What};
+use crate::event::{Event, Fact, Invite, What};
 use crate::line;
 use crate::net::hub::Feed;
 
 /// Starts the thread that writes every event until the engine is over.
+///
+/// What lets a newcomer in goes to `err` alone: it is a secret, and no event line.
 ///
 /// The receiver resolves when the last line is written; a stuck pipe may keep
 /// it from doing so for ever, so a server that has ended waits only a moment.
@@ -23,12 +25,13 @@ pub fn lines(
     feed: Feed,
     format: Format,
     out: impl Write + Send + 'static,
+    err: impl Write + Send + 'static,
 ) -> oneshot::Receiver<()> {
     let runtime = Runtime::current();
     let (over, ended) = oneshot::channel();
     let writer = thread::Builder::new().name("lines".to_owned());
     let spawned = writer.spawn(move || {
-        write_all(&runtime, feed, format, out);
+        write_all(&runtime, feed, format, out, err);
         // Nobody may be waiting any more.
         let _ = over.send(());
     });
@@ -37,9 +40,23 @@ pub fn lines(
     ended
 }
 
-fn write_all(runtime: &Runtime, mut feed: Feed, format: Format, mut out: impl Write) {
+fn write_all(
+    runtime: &Runtime,
+    mut feed: Feed,
+    format: Format,
+    mut out: impl Write,
+    mut err: impl Write,
+) {
     let mut broken = false;
+    let mut invited = None;
     while let Some(event) = runtime.block_on(feed.next()) {
+        if let Some(invite) = invite_of(&event)
+            && invited != Some(invite.turns)
+        {
+            invited = Some(invite.turns);
+            // A secret: never among the events. Where nobody can read it, nobody can.
+            let _ = writeln!(err, "{}", invite_words(invite)).and_then(|()| err.flush());
+        }
         if broken {
             continue;
         }
@@ -49,6 +66,20 @@ fn write_all(runtime: &Runtime, mut feed: Feed, format: Format, mut out: impl Wr
         // EPIPE or a dead terminal: nobody reads any more, the server goes on.
         broken = writeln!(out, "{line}").and_then(|()| out.flush()).is_err();
     }
+}
+
+/// What lets a newcomer in, if it may be a new one.
+fn invite_of(event: &Event) -> Option<&Invite> {
+    match &event.what {
+        What::Invite(invite) => Some(invite),
+        What::Reset(snapshot) => snapshot.invite.as_ref(),
+        _ => None,
+    }
+}
+
+fn invite_words(invite: &Invite) -> String {
+    let urls = invite.urls.join(" ");
+    format!("ferrydeck: {urls} code {}", invite.code.reveal())
 }
 
 fn words(event: &Event, format: Format) -> Option<String> {

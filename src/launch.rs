@@ -5,6 +5,8 @@
 //! engine's, the screen's and the errand's.
 
 mod fetch;
+mod peers;
+mod private;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -20,7 +22,7 @@ use self::fetch::{connect, get, ls};
 use crate::app::{self, Exit};
 use crate::cli::{Cli, Fault, Format, ServeArgs, Verb};
 use crate::entity::Rights;
-use crate::entity::{DisplayName, Speak};
+use crate::entity::{Dialect, DisplayName, Speak};
 use crate::event::Command;
 use crate::headless;
 use crate::model::{About, Badge, Role};
@@ -30,7 +32,7 @@ use crate::net::server::{Door, Limits, Serve};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::store::{Dotfiles, Store};
 use crate::net::{self, Engine, Handle};
-use crate::system::{Signals, host_name, is_terminal, raise_descriptors};
+use crate::system::{Signals, host_name, is_terminal, private_addresses, raise_descriptors};
 
 /// Exit code of an interrupted errand.
 const INTERRUPTED: u8 = 130;
@@ -46,6 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Put(args) => fetch::put(&args),
         Verb::Mv(args) => fetch::mv(&args),
         Verb::Ls(args) => ls(&args),
+        Verb::Peers(args) => peers::peers(&args),
     };
     done.unwrap_or_else(|error| {
         let code = error.downcast_ref::<Fault>().map_or(1, |fault| fault.code);
@@ -81,7 +84,8 @@ pub fn misread(error: &clap::Error) -> ExitCode {
 }
 
 fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
-    let listeners = args.listeners()?;
+    let private = args.lan.map(|_| private_addresses()).unwrap_or_default();
+    let listeners = args.listeners(&private)?;
     let dotfiles = dotfiles(args.hidden);
     let store = Store::open(&args.dir, dotfiles)
         .with_context(|| format!("cannot serve {}", args.dir.display()))?;
@@ -101,11 +105,13 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         operate: false,
     };
     let landing = served_landing(args)?;
+    let (porter, state) = private::porter(&doors, args.state_dir.as_ref())?.unzip();
     // Before the runtime: the fence binds this thread and those it starts.
-    let notes = match &landing {
-        Some(_) => Vec::new(),
-        None => vec![("fence", give_up_writing().words().to_owned())],
+    let fence = || {
+        let fence = give_up_writing(state.as_deref());
+        vec![("fence", fence.words().to_owned())]
     };
+    let notes = landing.as_ref().map_or_else(fence, |_| Vec::new());
     let engine = Engine::Serve(Serve {
         doors,
         store: Arc::new(store),
@@ -114,6 +120,7 @@ fn serve(args: &ServeArgs) -> anyhow::Result<ExitCode> {
         name: host_name(),
         rights,
         landing,
+        porter,
         notes,
     });
     let runtime = runtime()?;
@@ -173,7 +180,7 @@ fn no_screen(why: io::Error) -> anyhow::Error {
 /// Runs a server without a screen to its end.
 async fn attend(mut handle: Handle, format: Format, mut signals: Signals) -> u8 {
     let commands = handle.commands.clone();
-    let lines = headless::lines(handle.feed, format, io::stdout());
+    let lines = headless::lines(handle.feed, format, io::stdout(), io::stderr());
     let interrupts = async move {
         signals.any().await;
         let _ = commands.send(Command::Leave { grace: None });
@@ -252,7 +259,8 @@ fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
     }
     let open = doors
         .iter()
-        .any(|door| !door.addr().ip().to_canonical().is_loopback() && door.speak() != Speak::Auto);
+        .filter(|door| !door.addr().ip().to_canonical().is_loopback())
+        .any(|door| door.speak() != Speak::Only(Dialect::DeckTls));
     if open {
         badges.push(Badge::PLAINTEXT);
     }

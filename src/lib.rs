@@ -33,6 +33,16 @@
 //! into a [`model::Model`] and lets [`ui`] draw it; [`headless`] writes the same
 //! feed as lines; [`errand`] runs `get` and `ls`.
 //!
+//! # Who is at the other end
+//!
+//! Where others come in, deck is spoken inside TLS 1.3 alone. A key at both ends
+//! (`net::tls`, kept by `net::keep`), known by its pin; a code proved over the very
+//! session at first contact (`net::auth`); from then on a file a peer or a server
+//! (`net::peers`). A server's `net::porter` holds the three together, a connection
+//! asks it at every request (`net::connection`'s `admit`), a client's keys are in
+//! `net::client::private`. Nobody's name, date or issuer is looked at: a certificate
+//! is the envelope of a key.
+//!
 //! # Laws worth knowing before the first change
 //!
 //! - No progress message anywhere: dials are read, not sent.

@@ -3,11 +3,17 @@
 //! Small questions with small answers, asked once at the start. It knows
 //! nothing of engines and screens.
 
+mod addresses;
+mod secret;
+
 use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub use self::addresses::private_addresses;
+pub use self::secret::ask_secret;
 
 /// Whether a person sits there: stdin and stdout are terminals.
 pub fn is_terminal() -> bool {

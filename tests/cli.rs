@@ -216,14 +216,18 @@ fn what_must_not_start_says_why_in_one_line() {
         (
             &["serve", "--listen", "deck@192.168.1.5:1"],
             2,
-            &["127.0.0.1:1", "classic@192.168.1.5:1", "TLS"],
+            &[
+                "127.0.0.1:1",
+                "classic@192.168.1.5:1",
+                "deck+tls@192.168.1.5:1",
+            ],
         ),
         (
-            &["serve", "--listen", "auto@0.0.0.0:1"],
+            &["serve", "--listen", "deck@[::]:0"],
             2,
-            &["127.0.0.1:1", "classic@0.0.0.0:1"],
+            &["deck+tls@[::]:0", "classic@[::]:0"],
         ),
-        (&["serve", "--listen", "[::]:0"], 2, &["classic@[::]:0"]),
+        (&["get", "h:1/x#0123-4567-89AB-CDEF"], 2, &["--code-file"]),
         (
             &["serve", "--listen", "classic@127.0.0.1:80"],
             1,
@@ -242,7 +246,7 @@ fn what_must_not_start_says_why_in_one_line() {
         (&["get", "127.0.0.1", "5000", "x", "y"], 2, &["three words"]),
         (&["get", "127.0.0.1", "5000", ""], 2, &["NAME"]),
         (&["get", "deck://127.0.0.1:1"], 2, &["names no file"]),
-        (&["get", "deck+tls://h/x"], 2, &["deck+tls"]),
+        (&["get", "deck+tls://h"], 2, &["names no file"]),
         (&["get", "ftp://h/x"], 2, &["ftp"]),
         (&["ls", "classic://127.0.0.1:2000"], 1, &["list"]),
         (&["ls", "deck://h:0/"], 2, &["port"]),

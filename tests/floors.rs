@@ -49,7 +49,7 @@ const BLIND: [(&str, &str); 12] = [
 ];
 
 /// Rooms within a room that may name less than the whole: who, and all they may name.
-const NARROW: [(&str, &[&str]); 7] = [
+const NARROW: [(&str, &[&str]); 12] = [
     ("system", &["system"]),
     ("net::wire", &["entity", "net::wire"]),
     // Arithmetic: no disk, no clock, no peer.
@@ -71,11 +71,32 @@ const NARROW: [(&str, &[&str]); 7] = [
         ],
     ),
     ("net::pipe", &["entity", "net::pipe"]),
+    ("net::keep", &["net::keep"]),
+    (
+        "net::tls",
+        &["entity", "net::keep", "net::pipe", "net::tls"],
+    ),
+    ("net::auth", &["net::wire::codec", "net::auth"]),
+    (
+        "net::porter",
+        &[
+            "entity",
+            "event",
+            "net::auth",
+            "net::keep",
+            "net::peers",
+            "net::pipe",
+            "net::tls",
+            "net::wire::codec",
+            "net::porter",
+        ],
+    ),
+    ("net::peers", &["entity", "net::keep", "net::peers"]),
 ];
 
 /// Names from outside that a room must not know: the room (empty for all), the name, and
 /// the rooms that may all the same.
-const STRANGERS: [(&str, &[&str], &[&str]); 13] = [
+const STRANGERS: [(&str, &[&str], &[&str]); 18] = [
     // tokio's own file loses the error of a full disk; its copy goes through no pump.
     ("", &["tokio::fs", "tokio::io::copy"], &[]),
     ("", &["println", "print", "eprintln", "eprint", "dbg"], &[]),
@@ -83,16 +104,24 @@ const STRANGERS: [(&str, &[&str], &[&str]); 13] = [
     (
         "",
         &["std::fs", "cap_std"],
-        // The kernel's own table is no disk: net::unsent.
+        // The kernel's own tables are no disk: net::unsent, system::addresses.
         &[
             "net::store",
             "net::client::memory",
+            "net::keep",
             "launch",
             "net::pump",
             "net::unsent",
+            "system::addresses",
         ],
     ),
     ("net::pump", &["cap_std"], &[]),
+    // They are told, and wait for nobody.
+    ("net::auth", &["tokio", "std::fs", "std::thread"], &[]),
+    ("net::keep", &["tokio", "std::net"], &[]),
+    ("net::peers", &["tokio"], &[]),
+    ("net::porter", &["tokio", "std::fs"], &[]),
+    ("net::tls", &["tokio", "std::net"], &[]),
     (
         "net",
         &[

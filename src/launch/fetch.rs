@@ -12,6 +12,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use tokio::time::timeout;
 
+use super::private::meet;
 use super::{
     INTERRUPTED, LAST_MOMENT, dotfiles, folder_name, no_screen, runtime, screen_loop, signals,
     start,
@@ -26,6 +27,7 @@ use crate::errand::{self, Done, Listing, Voice};
 use crate::event::{Command, Outgoing};
 use crate::model::{About, Role};
 use crate::net::client::dial::{Patience, Target, knock, rename};
+use crate::net::client::private::Keys;
 use crate::net::client::{Dial, OnClash};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::{self, Engine};
@@ -60,6 +62,7 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
         max_connections: 0,
     };
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     // A server that is not there is one line, not a screen that says so.
     runtime.block_on(knock(&dial.target, dial.patience, &dial.name))?;
     let handle = start(&runtime, Engine::Dial(dial));
@@ -79,27 +82,32 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     let landing = landing(&args.landing)?;
     let voice = voice(args.json);
     let runtime = runtime()?;
+    let mut batches = Vec::new();
+    for Batch {
+        server,
+        paths,
+        taken,
+    } in by_server(goals)
+    {
+        let on_clash = match taken {
+            Taken::Fails => OnClash::Fail,
+            Taken::AsTyped => clash_of(args.landing.on_clash, voice),
+        };
+        let landing = Some(Arc::clone(&landing));
+        let dial = dial(
+            &server,
+            args.landing.parallel,
+            &args.common,
+            landing,
+            on_clash,
+        );
+        meet(&runtime, &dial, &args.common)?;
+        batches.push((dial, paths));
+    }
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut code = 0;
-        for Batch {
-            server,
-            paths,
-            taken,
-        } in by_server(goals)
-        {
-            let on_clash = match taken {
-                Taken::Fails => OnClash::Fail,
-                Taken::AsTyped => clash_of(args.landing.on_clash, voice),
-            };
-            let landing = Some(Arc::clone(&landing));
-            let dial = dial(
-                &server,
-                args.landing.parallel,
-                &args.common,
-                landing,
-                on_clash,
-            );
+        for (dial, paths) in batches {
             match run_errand(dial, Errand::Get(paths), voice, &mut signals).await {
                 Some(Done::Well) => {}
                 Some(Done::Badly) => code = 1,
@@ -177,6 +185,7 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     };
     let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut handle = net::start(Engine::Dial(dial));
@@ -239,6 +248,7 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     let voice = voice(args.json);
     let dial = dial(&url, args.parallel, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         match run_errand(dial, Errand::Put(outgoing), voice, &mut signals).await {
@@ -256,6 +266,7 @@ pub(super) fn mv(args: &MvArgs) -> anyhow::Result<ExitCode> {
     let (url, from, to) = args.plan()?;
     let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
+    meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let renamed = runtime.block_on(async {
         tokio::select! {
@@ -286,6 +297,7 @@ fn dial(
             host: url.host.clone(),
             port: url.port,
             clients: common.clients,
+            keys: Keys::at(state_dir(common.state_dir.as_ref())),
         },
         patience: Patience::of(url.dialect),
         landing,

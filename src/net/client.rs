@@ -11,6 +11,7 @@ pub mod fetch;
 mod item;
 pub mod memory;
 mod orders;
+pub mod private;
 pub mod send;
 
 use std::collections::HashMap;

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use super::*;
 use crate::entity::{Dialect, Entry, Kind, RemotePath, Rights};
 use crate::event::{Listing, ListingState, Scope, Wanted};
+use crate::net::client::private::Keys;
 use crate::net::store::Dotfiles;
 use crate::net::store::landing::{Floor, Make};
 use crate::net::wire::codec::{
@@ -92,6 +93,7 @@ impl Bench {
                 dialect,
                 host: addr.ip().to_string(),
                 port: addr.port(),
+                keys: Keys::default(),
             },
             patience: Patience {
                 connect: DEADLINE,

@@ -6,6 +6,7 @@
 //! an [`End`], not an error (law 7). Waits on the peer end by the sweep's
 //! sentence, except the one exact clock (`Dialect::times_request`).
 
+mod admit;
 mod answer;
 #[cfg(test)]
 #[path = "connection/bench_tests.rs"]
@@ -27,6 +28,7 @@ mod tab;
 mod tell;
 mod tree;
 
+use std::borrow::Cow;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,6 +37,7 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
+use self::admit::Standing;
 pub use self::forest::Forest;
 use self::leave::{Heard, lost};
 pub use self::tab::Tab;
@@ -43,6 +46,7 @@ use crate::entity::{Dialect, End, Phase, Rights, Rule, Speak};
 use crate::event::Started;
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pipe::Pipe;
+use crate::net::porter::Porter;
 use crate::net::pump::{Intake, Outlet, Way};
 use crate::net::server::Limits;
 use crate::net::store::Store;
@@ -79,6 +83,8 @@ pub struct Context {
     pub forest: Arc<Forest>,
     /// What peers have left unfinished.
     pub tab: Arc<Tab>,
+    /// Who lets people in; `None` where no TLS is spoken.
+    pub porter: Option<Arc<Porter>>,
 }
 
 /// Why the talk is over, with what is still to be told.
@@ -89,14 +95,20 @@ enum Over {
     Spoilt(&'static str),
     /// The answer was no and the dialect has nothing more to say.
     Refused(&'static str),
-    /// No dialect is spoken here that begins like this.
-    Unwelcome(&'static str, &'static str),
+    /// No dialect is spoken here that begins like this, or not with this peer.
+    Unwelcome(&'static str, Cow<'static, str>),
     /// The peer closed between requests.
     PeerClosed,
     /// The peer broke its protocol.
     Malformed(Malformed),
     /// Socket or disk failed.
     Failed(&'static str, String),
+}
+
+impl Over {
+    fn unwelcome(cause: &'static str, words: impl Into<Cow<'static, str>>) -> Self {
+        Self::Unwelcome(cause, words.into())
+    }
 }
 
 struct Talk {
@@ -124,6 +136,8 @@ struct Talk {
     doubt: Doubt,
     /// This silence has been told to the codec.
     hushed: bool,
+    /// How the peer stands with us.
+    standing: Standing,
 }
 
 /// Whether requests may be smuggled in the content of an upload.
@@ -153,6 +167,7 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         intake: Intake::default(),
         doubt: Doubt::Clear,
         hushed: false,
+        standing: Standing::Nobody,
     };
     let cancel = guard.cancel().clone();
     let over = tokio::select! {
@@ -171,6 +186,11 @@ impl Talk {
         match self.identify(guard, speak).await {
             Ok(dialect) => {
                 guard.dials().set_dialect(dialect);
+                if dialect == Dialect::DeckTls
+                    && let Err(over) = self.secure(guard).await
+                {
+                    return over;
+                }
                 if self.is_late(guard, dialect, speak) {
                     return out_of_time(guard, Rule::Request).await;
                 }
@@ -196,7 +216,7 @@ impl Talk {
             guard.dials().set_phase(Phase::Request);
             tell_request(guard, &request);
             // Boxed: an idle connection does not hold room for the largest answer.
-            match Box::pin(self.answer(guard, codec, request)).await {
+            match Box::pin(self.attend(guard, codec, request)).await {
                 Ok(After::Next) => {}
                 Ok(After::Close) => return Over::Said(None),
                 Err(over) => return over,

@@ -4,6 +4,8 @@
 //! main before the runtime or any other thread exists. Best effort: on a kernel
 //! without Landlock the server runs all the same, and says so.
 
+use std::path::Path;
+
 /// What became of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fence {
@@ -28,9 +30,10 @@ impl Fence {
     }
 }
 
-/// Gives up every right to create, write, rename or remove files.
+/// Gives up every right to create, write, rename or remove files, but for those in the
+/// state folder, if there is one.
 #[cfg(target_os = "linux")]
-pub fn give_up_writing() -> Fence {
+pub fn give_up_writing(state: Option<&Path>) -> Fence {
     use landlock::{
         ABI, AccessFs, CompatLevel, Compatible as _, PathBeneath, PathFd, Ruleset,
         RulesetAttr as _, RulesetCreatedAttr as _, RulesetStatus,
@@ -50,6 +53,13 @@ pub fn give_up_writing() -> Fence {
                     ruleset.add_rule(PathBeneath::new(fd, AccessFs::WriteFile))
                 })
         })
+        .and_then(|ruleset| {
+            // Pins and what is known of peers change while it runs.
+            let kept = state.and_then(|state| PathFd::new(state).ok());
+            kept.into_iter().try_fold(ruleset, |ruleset, fd| {
+                ruleset.add_rule(PathBeneath::new(fd, AccessFs::from_write(abi)))
+            })
+        })
         .and_then(landlock::RulesetCreated::restrict_self);
     match raised.map(|status| status.ruleset) {
         Ok(RulesetStatus::FullyEnforced) => Fence::Up,
@@ -60,6 +70,7 @@ pub fn give_up_writing() -> Fence {
 
 /// Gives up every right to create, write, rename or remove files.
 #[cfg(not(target_os = "linux"))]
-pub fn give_up_writing() -> Fence {
+pub fn give_up_writing(state: Option<&Path>) -> Fence {
+    let _ = state;
     Fence::Missing
 }

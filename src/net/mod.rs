@@ -4,14 +4,19 @@
 //! The wing never names `ui`, `model`, ratatui or crossterm: what it has to say
 //! goes out as events, what it is to do comes in as commands.
 
+pub mod auth;
 pub mod client;
 pub mod connection;
 pub mod fence;
 pub mod hub;
+pub mod keep;
+pub mod peers;
 pub mod pipe;
+pub mod porter;
 pub mod pump;
 pub mod server;
 pub mod store;
+pub mod tls;
 pub mod tree;
 pub mod unsent;
 pub mod wire;

@@ -139,14 +139,23 @@ impl Pipe {
         self.sealed.get().map(|sealed| sealed.known().pin)
     }
 
+    /// Whose key is at the other end and what marks the session, inside TLS.
+    pub fn known(&self) -> Option<&Known> {
+        self.sealed.get().map(|sealed| sealed.known())
+    }
+
     /// What binds a proof to this very session (RFC 8446, section 7.5), inside TLS.
     pub fn exporter(&self) -> Option<[u8; 32]> {
         self.sealed.get().map(|sealed| sealed.known().exporter)
     }
+}
 
-    /// The peer's public key (`SubjectPublicKeyInfo`, DER), inside TLS.
-    pub fn peer_key(&self) -> Option<&[u8]> {
-        self.sealed.get().map(|sealed| &*sealed.known().key)
+impl Drop for Pipe {
+    /// The kernel sends the FIN by itself; what goes before it inside TLS is ours to say.
+    fn drop(&mut self) {
+        if let Some(sealed) = self.sealed.get() {
+            sealed.part(&self.socket);
+        }
     }
 }
 

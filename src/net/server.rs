@@ -28,6 +28,7 @@ use crate::event::{Command, Fact, Listening, What};
 use crate::meter::Dials;
 use crate::net::connection::{self, Context};
 use crate::net::hub::{Closing, Hub, Living, is_loopback};
+use crate::net::porter::Porter;
 use crate::net::pump::Way;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
@@ -110,6 +111,8 @@ pub struct Serve {
     pub rights: Rights,
     /// Where uploads land and files are renamed; `None` where nothing is written.
     pub landing: Option<Arc<Landing>>,
+    /// Who lets people in; `None` where no TLS is spoken.
+    pub porter: Option<Arc<Porter>>,
     /// Words for the first notes: what was given up, what could not be.
     pub notes: Vec<(&'static str, String)>,
 }
@@ -137,6 +140,7 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             landing: serve.landing,
             forest: Arc::default(),
             tab: Arc::default(),
+            porter: serve.porter,
         }),
         places: Arc::new(Semaphore::new(serve.limits.max_connections)),
         tracker: TaskTracker::new(),
@@ -163,6 +167,14 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             speak: door.speak,
         });
         open.push((listener, door.speak));
+    }
+    if let Some(invite) = engine
+        .context
+        .porter
+        .as_ref()
+        .and_then(|porter| porter.invite())
+    {
+        hub.invite(invite);
     }
     // Every listener has been told before the first connection is.
     for (listener, speak) in open {

@@ -56,6 +56,7 @@ impl Bench {
         let serve = Serve {
             rights: crate::entity::Rights::READ_ONLY,
             landing: None,
+            porter: None,
             doors: vec![door],
             store: Arc::new(Store::open(dir.path(), Dotfiles::Hidden).unwrap()),
             limits,
@@ -1158,6 +1159,7 @@ async fn every_listener_is_told_before_the_first_connection() {
         let mut handle = start(Start::Serve(Serve {
             rights: crate::entity::Rights::READ_ONLY,
             landing: None,
+            porter: None,
             doors,
             store: Arc::new(Store::open(dir.path(), Dotfiles::Hidden).unwrap()),
             limits: Limits::default(),

@@ -125,7 +125,7 @@ impl Browse {
             server,
             offers: Offers::of(self.target.dialect),
             rights: line.welcome.as_ref().map(|welcome| welcome.rights),
-            pin: None,
+            pin: line.pipe.peer_pin(),
         });
         Ok(line)
     }

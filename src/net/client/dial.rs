@@ -4,6 +4,7 @@
 //! with the codec of the dialect. Every wait is bounded by the dialect's own
 //! patience. It knows nothing of queues, files or screens.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
+use super::private::Keys;
 use crate::entity::{Dialect, RemotePath};
 use crate::net::hub::is_loopback;
 use crate::net::pipe::Pipe;
@@ -39,6 +41,8 @@ pub struct Target {
     pub port: u16,
     /// How many clients will come, where the dialect says that (colon, `--clients`).
     pub clients: Option<u8>,
+    /// What it takes to be private with it.
+    pub keys: Keys,
 }
 
 /// How long a client waits.
@@ -115,7 +119,7 @@ pub struct Line {
     pub(super) pipe: Arc<Pipe>,
     pub(super) input: Vec<u8>,
     pub(super) codec: Box<dyn ClientCodec>,
-    gap: Duration,
+    pub(super) gap: Duration,
     /// How the server greeted, in dialects that greet.
     pub welcome: Option<Welcome>,
 }
@@ -131,29 +135,48 @@ impl std::fmt::Debug for Line {
 impl Line {
     /// Connects and greets. A host's addresses are tried in turn.
     pub async fn open(target: &Target, patience: Patience, name: &str) -> Result<Self, Failure> {
-        let socket = connect(target, patience).await?;
+        let (socket, dialect) = connect(target, patience).await?;
         let _ = socket.set_nodelay(true);
         let mut line = Self {
             pipe: Arc::new(Pipe::plain(socket)),
             input: Vec::new(),
-            codec: codec_of(target)?,
+            codec: codec_speaking(dialect, target)?,
             gap: patience.gap,
             welcome: None,
         };
+        if dialect == Dialect::DeckTls {
+            line.secure(target, name).await?;
+        }
+        match line.greet(name).await? {
+            // It has forgotten us: the code helps, if we have one.
+            Some(refusal) if line.may_prove(target, refusal) => {
+                line.prove(target, name).await?;
+                match line.greet(name).await? {
+                    None => Ok(line),
+                    Some(refusal) => Err(Failure::refused(refusal)),
+                }
+            }
+            Some(refusal) => Err(Failure::refused(refusal)),
+            None => Ok(line),
+        }
+    }
+
+    /// Says who we are, where the dialect does; what the server says against it.
+    async fn greet(&mut self, name: &str) -> Result<Option<Refusal>, Failure> {
         let mut out = Vec::new();
-        if line.codec.greet(name, &mut out) {
-            line.send(&out).await?;
-            match line.hear().await? {
-                Answer::Welcome(welcome) => line.welcome = Some(welcome),
-                Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
+        if self.codec.greet(name, &mut out) {
+            self.send(&out).await?;
+            match self.hear().await? {
+                Answer::Welcome(welcome) => self.welcome = Some(welcome),
+                Answer::Refused { refusal } => return Ok(Some(refusal)),
                 _ => return Err(Failure::unexpected()),
             }
         } else if !out.is_empty() {
             // A segment of its own; the server must not read it with the request.
-            line.send(&out).await?;
+            self.send(&out).await?;
             sleep(APART).await;
         }
-        Ok(line)
+        Ok(None)
     }
 
     /// Both ends of the connection: the server's and ours.
@@ -257,7 +280,11 @@ impl Line {
 
 /// The codec for a target, as it is to be spoken to.
 pub(super) fn codec_of(target: &Target) -> Result<Box<dyn ClientCodec>, Failure> {
-    client_codec_counting(target.dialect, target.clients)
+    codec_speaking(target.dialect, target)
+}
+
+fn codec_speaking(dialect: Dialect, target: &Target) -> Result<Box<dyn ClientCodec>, Failure> {
+    client_codec_counting(dialect, target.clients)
         .map_err(|cannot| Failure::new("unsupported", cannot.detail))
 }
 
@@ -311,10 +338,16 @@ pub async fn knock(target: &Target, patience: Patience, name: &str) -> Result<()
 }
 
 pub(super) fn broke(error: &std::io::Error) -> Failure {
-    Failure::new("connection", format!("the connection broke: {error}"))
+    match error.kind() {
+        // Only inside TLS: in the open a FIN is a close like any other.
+        ErrorKind::UnexpectedEof => Failure::new("cut", error.to_string()),
+        ErrorKind::InvalidData => Failure::new("tls", format!("TLS broke: {error}")),
+        _ => Failure::new("connection", format!("the connection broke: {error}")),
+    }
 }
 
-async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failure> {
+/// A socket to the server, and what is spoken over it: deck in the open stays on this machine.
+async fn connect(target: &Target, patience: Patience) -> Result<(TcpStream, Dialect), Failure> {
     let Target {
         dialect,
         host,
@@ -339,17 +372,12 @@ async fn connect(target: &Target, patience: Patience) -> Result<TcpStream, Failu
     };
     let mut why = Failure::new("unreachable", format!("{host} has no address"));
     for addr in addrs {
-        if *dialect == Dialect::Deck && !is_loopback(addr.ip()) {
-            why = Failure::new(
-                "plaintext",
-                format!(
-                    "{addr} is not this machine: deck goes there over TLS only, which this version does not speak"
-                ),
-            );
-            continue;
-        }
+        let spoken = match dialect {
+            Dialect::Deck if !is_loopback(addr.ip()) => Dialect::DeckTls,
+            other => *other,
+        };
         match timeout(patience.connect, TcpStream::connect(addr)).await {
-            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Ok(socket)) => return Ok((socket, spoken)),
             Ok(Err(error)) => {
                 why = Failure::new("unreachable", format!("cannot connect to {addr}: {error}"));
             }

@@ -313,6 +313,7 @@ async fn a_broken_frame_behind_good_ones_is_told_behind_their_answers() {
     for _ in 0..2 {
         assert_eq!(deck.stretch().await.unwrap().bytes, b"one");
     }
+    drop(deck);
     bench.caused("closed", "malformed").await;
     let words = bench.words();
     assert!(

@@ -20,6 +20,7 @@ use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::Broken;
 use crate::net::server::Limits;
 use crate::net::unsent::unsent;
+use crate::net::wire::codec::Malformed;
 
 impl Talk {
     /// Says what is to be said of an ordinary end, lingers, and fixes it.
@@ -55,7 +56,7 @@ impl Talk {
                 guard.hub().tell(What::Refused(Fact {
                     bytes: Some(head),
                     cause,
-                    detail: DisplayName::from(words),
+                    detail: DisplayName::from(&*words),
                     ..guard.fact()
                 }));
                 self.linger(guard).await;
@@ -63,15 +64,13 @@ impl Talk {
             }
             Over::PeerClosed => guard.end(End::PeerClosed, ""),
             Over::Malformed(malformed) => {
-                guard.hub().tell(What::Malformed(Fact {
-                    bytes: Some(head),
-                    size: self.wants.map(|wants| wants as u64),
-                    cause: malformed.cause,
-                    detail: DisplayName::new(malformed.detail.as_bytes()),
-                    ..guard.fact()
-                }));
+                self.tell_malformed(guard, head, &malformed);
                 self.linger(guard).await;
                 guard.end(End::Malformed, malformed.cause);
+            }
+            Over::Failed(cause @ ("cut" | "tls"), detail) => {
+                self.tell_malformed(guard, head, &Malformed::new(cause, detail));
+                guard.end(End::Malformed, cause);
             }
             Over::Failed(cause, detail) => {
                 let end = match cause {
@@ -81,6 +80,16 @@ impl Talk {
                 guard.end(end, &detail);
             }
         }
+    }
+
+    fn tell_malformed(&self, guard: &ConnGuard, head: u64, malformed: &Malformed) {
+        guard.hub().tell(What::Malformed(Fact {
+            bytes: Some(head),
+            size: self.wants.map(|wants| wants as u64),
+            cause: malformed.cause,
+            detail: DisplayName::new(malformed.detail.as_bytes()),
+            ..guard.fact()
+        }));
     }
 
     /// Ends as sentenced: by the clock, the operator, a newcomer or the shutdown.
@@ -236,7 +245,12 @@ pub(super) fn finish(xfer: XferGuard, heard: Heard) {
 }
 
 pub(super) fn lost(error: &io::Error) -> Over {
-    Over::Failed("peer_closed", format!("the connection broke: {error}"))
+    match error.kind() {
+        // Only inside TLS: in the open a FIN is a close like any other.
+        io::ErrorKind::UnexpectedEof => Over::Failed("cut", error.to_string()),
+        io::ErrorKind::InvalidData => Over::Failed("tls", format!("TLS broke: {error}")),
+        _ => Over::Failed("peer_closed", format!("the connection broke: {error}")),
+    }
 }
 
 pub(super) fn broken(why: Broken) -> Over {

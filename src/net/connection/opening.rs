@@ -31,14 +31,15 @@ impl Talk {
                     return Err(self.closed_early());
                 }
                 Sniffed::More => {}
+                Sniffed::Tls if self.context.porter.is_some() => return Ok(Dialect::DeckTls),
                 Sniffed::Tls => {
-                    return Err(Over::Unwelcome(
+                    return Err(Over::unwelcome(
                         "tls",
                         "a TLS hello; TLS is not spoken here",
                     ));
                 }
                 Sniffed::Http => {
-                    return Err(Over::Unwelcome(
+                    return Err(Over::unwelcome(
                         "http",
                         "an HTTP request; HTTP is not spoken here",
                     ));

@@ -1,7 +1,7 @@
 //! What this peer may do, and the way to a name it may write.
 //!
-//! The one place where the server's flags and a peer's grant meet; asked anew at every
-//! request. It knows rights and the store's gate; it must never know what is done behind it.
+//! The server's flags first, then the peer's grant, as `admit` has looked it up for
+//! this very request. It knows rights and the store's gate; it must never know what is done behind it.
 
 use super::{Doubt, Talk};
 use crate::entity::Rights;
@@ -43,11 +43,6 @@ impl Right {
 }
 
 impl Talk {
-    /// What this peer may do, as of now.
-    pub(super) fn rights(&self) -> Rights {
-        self.context.rights
-    }
-
     /// Whether this peer may do this now.
     pub(super) fn allows(&self, right: Right) -> Result<(), Denied> {
         let denied = |cause, detail: String| Denied {

@@ -504,6 +504,7 @@ async fn a_sender_that_gives_up_is_answered_with_its_own_word() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_opens_and_goes_leaves_nothing() {
     let mut bench = Bench::new(ALL);
+    let content = noise(3 * B, 18);
     for n in 0..200_u32 {
         let mut deck = bench.greet().await;
         let answer = deck
@@ -512,7 +513,7 @@ async fn who_opens_and_goes_leaves_nothing() {
         assert_eq!(answer, here(&[]));
         if n % 3 == 0 {
             // A run begun, and never ended.
-            let out = deck.block_bytes(&noise(3 * B, n), 1, None);
+            let out = deck.block_bytes(&content, 1, None);
             deck.send(&out[..1_000]).await;
         }
         drop(deck);
@@ -669,12 +670,13 @@ async fn frames_out_of_order_end_the_connection_and_keep_no_file() {
             }
         }
         deck.send(&out).await;
-        bench.caused("closed", "malformed").await;
-        assert!(!bench.names().contains(&"big".to_owned()));
         let mut rest = Vec::new();
         let _ = timeout(DEADLINE, deck.peer.read_to_end(&mut rest))
             .await
             .unwrap();
+        drop(deck);
+        bench.caused("closed", "malformed").await;
+        assert!(!bench.names().contains(&"big".to_owned()));
         let words = bench.words();
         assert!(words.contains("transfer_ended=failed"), "{case}: {words}");
     }

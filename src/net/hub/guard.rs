@@ -16,7 +16,7 @@ use super::{Hub, Living};
 use crate::entity::{
     ConnId, Dialect, Direction, DisplayName, End, JobId, Outcome, Peer, RemotePath, Rule, XferId,
 };
-use crate::event::{Ended, Fact, Started, What};
+use crate::event::{Ended, Fact, Started, What, Who};
 use crate::meter::{Dials, Progress, Totals};
 
 /// A living connection; dropping it is its death.
@@ -71,6 +71,11 @@ impl ConnGuard {
     /// When it was accepted.
     pub fn since(&self) -> tokio::time::Instant {
         self.living.since
+    }
+
+    /// The peer has proved who it is; the first word stands.
+    pub fn meet(&self, who: Who) {
+        let _ = self.living.birth.who.set(who);
     }
 
     /// Fixes how it ended, for the `closed` event; the first word stands.

@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::BufMut as _;
 use rustls::Connection;
+use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
 
@@ -48,6 +49,7 @@ impl Sealed {
             incoming: early,
             at: 0,
         });
+        let mut heard = !lock(&session).incoming.is_empty();
         loop {
             push_all(&session, socket).await?;
             let turn = lock(&session).advance();
@@ -63,12 +65,24 @@ impl Sealed {
                 break;
             }
             if pull(&session, socket, TAKE.0).await? == 0 {
-                let cut = "closed in the middle of the handshake";
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, cut).into());
+                let kind = if heard {
+                    io::ErrorKind::UnexpectedEof
+                } else {
+                    io::ErrorKind::ConnectionAborted
+                };
+                return Err(io::Error::new(kind, "closed before the handshake was done").into());
             }
+            heard = true;
         }
-        let known = know(&lock(&session).tls)?;
-        Ok(Self { session, known })
+        let known = know(&lock(&session).tls);
+        if known.is_err() {
+            lock(&session).tls.send_close_notify();
+            let _ = push_all(&session, socket).await;
+        }
+        Ok(Self {
+            session,
+            known: known?,
+        })
     }
 
     pub(super) const fn known(&self) -> &Known {
@@ -104,6 +118,18 @@ impl Sealed {
     /// Our half is at its end.
     pub(super) fn notify(&self) {
         lock(&self.session).tls.send_close_notify();
+    }
+
+    /// The same at the very end, if the kernel takes it at once. Asks no runtime: it may
+    /// be gone already.
+    pub(super) fn part(&self, socket: &TcpStream) {
+        let mut session = lock(&self.session);
+        session.tls.send_close_notify();
+        while session.tls.wants_write() {
+            if !matches!(session.tls.write_tls(&mut Last(socket)), Ok(1..)) {
+                return;
+            }
+        }
     }
 }
 
@@ -212,6 +238,19 @@ fn cut() -> io::Error {
         io::ErrorKind::UnexpectedEof,
         "closed without TLS's close_notify: somebody may have cut it short",
     )
+}
+
+/// The socket, past its runtime.
+struct Last<'s>(&'s TcpStream);
+
+impl Write for Last<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SockRef::from(self.0).send(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// The socket as rustls writes to it: many records in one call, never waiting.

@@ -11,7 +11,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
-use super::{Landing, Part, Place, Unlanded, room, set_mtime};
+use super::{Landing, Part, Place, Unlanded, room};
 use crate::event::Clash;
 
 /// So few files are synced one by one: a sync of the filesystem also waits for whatever
@@ -94,7 +94,7 @@ impl Batch {
         let part = folder.temporary(None)?;
         part.file().write_all_at(content, 0)?;
         if let Some(mtime) = mtime {
-            set_mtime(part.file(), mtime);
+            part.date(mtime);
         }
         let folders = &mut self.folders;
         let folder = *self.known.entry(folder.place).or_insert_with(|| {

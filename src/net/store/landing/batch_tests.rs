@@ -193,20 +193,25 @@ fn the_floor_is_kept_though_it_is_not_looked_at_for_every_file() {
     assert_eq!(batch.commit().len(), added);
 }
 
-/// `cargo test --release --features heavy --lib batch -- --nocapture` prints what it takes.
+/// `cargo test --release --features heavy --lib batch -- --nocapture` prints what it takes,
+/// held against files that are merely written, in the same run.
 #[cfg(feature = "heavy")]
 #[test]
 #[expect(clippy::print_stdout, reason = "figures are for reading")]
-fn ten_thousand_small_files_a_quarter_of_a_second() {
+fn ten_thousand_small_files_cost_little_more_than_to_write_them() {
     use std::time::{Duration, Instant};
-    for (place, most) in [
-        ("/dev/shm", Some(Duration::from_millis(250))),
-        ("/tmp", None),
-    ] {
-        let dir = TempDir::new_in(place).unwrap();
+    let content = [7; 1_024];
+    let (mut bare, mut durable) = (Duration::MAX, Duration::MAX);
+    for _ in 0..5 {
+        let dir = TempDir::new_in("/dev/shm").unwrap();
+        let start = Instant::now();
+        for n in 0..10_000 {
+            std::fs::write(dir.path().join(format!("f{n}")), content).unwrap();
+        }
+        bare = bare.min(start.elapsed());
+        let dir = TempDir::new_in("/dev/shm").unwrap();
         let landing = open(&dir, Make::Best);
         let start = Instant::now();
-        let content = [7; 1_024];
         for first in (0..10_000).step_by(250) {
             let mut batch = landing.batch();
             for n in first..first + 250 {
@@ -216,11 +221,13 @@ fn ten_thousand_small_files_a_quarter_of_a_second() {
             }
             assert!(batch.commit().iter().all(Result::is_ok));
         }
-        let took = start.elapsed();
-        println!(
-            "{place}: {took:?}, {:.0} files/s",
-            10_000.0 / took.as_secs_f64()
-        );
-        assert!(most.is_none_or(|most| took < most), "{took:?}");
+        durable = durable.min(start.elapsed());
     }
+    let rate = |took: Duration| 10_000.0 / took.as_secs_f64();
+    println!(
+        "written: {:.0} files/s, landed: {:.0} files/s",
+        rate(bare),
+        rate(durable)
+    );
+    assert!(durable < bare * 3, "{durable:?} of {bare:?}");
 }

@@ -80,8 +80,8 @@ impl Landing {
         let hash = blake3::hash(name.as_bytes()).to_hex();
         let part = format!("{RESERVED}{}.part", &hash[..16]);
         let note = format!("{RESERVED}{}.state", &hash[..16]);
-        let file = hold(&self.dir, &part)?;
-        let said = State::read(open_own(&self.dir, &note)?, mark, size)?;
+        let file = open_own(&self.dir, &part, Lock::Held)?;
+        let said = State::read(open_own(&self.dir, &note, Lock::None)?, mark, size)?;
         // A part without bytes has lost what its state speaks of.
         let is_empty = file.metadata()?.len() == 0;
         let (state, found) = match said {
@@ -106,9 +106,10 @@ impl Landing {
         Ok((parcel, found))
     }
 
-    fn anew(&self, part: &File, note: &str, mark: &Mark, size: u64) -> io::Result<State> {
+    fn anew(&self, part: &File, note: &str, mark: &Mark, size: u64) -> Result<State, Unlanded> {
         part.set_len(0)?;
-        State::begin(open_own(&self.dir, note)?, mark, size)
+        let note = open_own(&self.dir, note, Lock::None)?;
+        Ok(State::begin(note, mark, size)?)
     }
 }
 
@@ -309,24 +310,18 @@ fn before_of(reserved: &BTreeMap<u64, u64>, start: u64) -> Option<u64> {
     (end == start).then_some(first)
 }
 
-/// Opens and locks a part: a regular file of ours that has this one name.
-fn hold(dir: &OwnedFd, part: &str) -> Result<File, Unlanded> {
-    for _ in 0..TRIES {
-        let file = open_own(dir, part)?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            // Landed, discarded or swept since it was opened: another stands there now.
-            Ok(()) if !ground::names(dir, part, &fstat(&file)?) => {}
-            Ok(()) => return Ok(file),
-            Err(Errno::WOULDBLOCK) => return Err(Unlanded::Busy),
-            Err(errno) => return Err(errno.into()),
-        }
-    }
-    Err(Unlanded::Busy)
+/// Whether a file is opened for one alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Lock {
+    /// It is held until it is closed.
+    Held,
+    /// Whoever holds the part may have it.
+    None,
 }
 
 /// Opens a file under one of ferrydeck's own names. What is no regular file of this user
 /// with this one name was planted, or left by a link that was cut short: its name goes.
-fn open_own(dir: &OwnedFd, name: &str) -> io::Result<File> {
+fn open_own(dir: &OwnedFd, name: &str, lock: Lock) -> Result<File, Unlanded> {
     let flags = OFlags::RDWR
         | OFlags::CREATE
         | OFlags::NOFOLLOW
@@ -336,24 +331,33 @@ fn open_own(dir: &OwnedFd, name: &str) -> io::Result<File> {
     for _ in 0..TRIES {
         match openat(dir, name, flags, Mode::from_raw_mode(0o666)) {
             Ok(fd) => {
+                if lock == Lock::Held {
+                    // Before it is looked at: its holder may just be giving it its name.
+                    match flock(&fd, FlockOperation::NonBlockingLockExclusive) {
+                        Err(Errno::WOULDBLOCK) => return Err(Unlanded::Busy),
+                        held => held?,
+                    }
+                }
                 let stat = fstat(&fd)?;
+                if !ground::names(dir, name, &stat) {
+                    // Landed, discarded or swept since it was opened.
+                    continue;
+                }
                 let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
                 let is_ours = stat.st_uid == rustix::process::geteuid().as_raw();
                 if is_file && is_ours && stat.st_nlink == 1 {
                     return Ok(File::from(fd));
                 }
-                if stat.st_nlink == 0 {
-                    continue;
-                }
             }
             Err(Errno::LOOP | Errno::MLINK | Errno::NXIO | Errno::NODEV) => {}
             Err(errno) => return Err(errno.into()),
         }
-        unlinkat(dir, name, AtFlags::empty())?;
+        match unlinkat(dir, name, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err(errno.into()),
+        }
     }
-    Err(io::Error::other(
-        "something foreign stands under a name of ferrydeck's own",
-    ))
+    Err(Unlanded::Busy)
 }
 
 #[cfg(test)]

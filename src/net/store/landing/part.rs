@@ -15,7 +15,9 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{Floor, Ground, Landing, Unlanded, proc_path, rename_free, room, temporary_name};
+use super::{
+    Floor, Ground, Landing, Unlanded, proc_path, rename_free, room, set_mtime, temporary_name,
+};
 use crate::event::Clash;
 
 /// Disk space is reserved at most so far ahead of the bytes that are here.
@@ -38,6 +40,12 @@ impl Part {
     /// The file, for writing at offsets.
     pub fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    /// Sets the time of the last change, in seconds since 1970 UTC; the last thing to do
+    /// before it lands.
+    pub fn date(&self, mtime: i64) {
+        set_mtime(&self.file, mtime);
     }
 
     /// Called before bytes up to `end` are written: keeps the floor and reserves ahead.
