@@ -227,10 +227,7 @@ impl Model {
                 self.reset(snapshot, now);
                 None
             }
-            What::Invite(invite) => {
-                self.invite = Some(invite.clone());
-                None
-            }
+            What::Invite(invite) => self.let_in(invite),
             What::Link(_)
             | What::Listing(_)
             | What::Job(_)
@@ -266,6 +263,12 @@ impl Model {
         self.outward
             .sample(now, &totals.bytes_out, &totals.files_out);
         self.inward.sample(now, &totals.bytes_in, &totals.files_in);
+    }
+
+    /// Takes what lets newcomers in from now on; it is of no connection.
+    fn let_in(&mut self, invite: &Invite) -> Option<ConnId> {
+        self.invite = Some(invite.clone());
+        None
     }
 
     fn be_born(&mut self, birth: &Arc<Birth>, now: Duration) {
