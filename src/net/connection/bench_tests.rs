@@ -67,9 +67,7 @@ impl Bench {
             limits,
             way,
             name: "bench".into(),
-            porter: None,
             notes: Vec::new(),
-            porter: None,
         }));
         Self {
             dir,
