@@ -4,6 +4,7 @@
 //! and refuses what must not start, with exit 2 for wrong usage and 1 for what
 //! is right but not allowed. It binds nothing, opens nothing and prints nothing.
 
+mod goals;
 mod listen;
 mod peers;
 mod store;
@@ -15,12 +16,13 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use self::goals::Goal;
 pub use self::peers::{PeersArgs, PeersVerb, RightArg};
-pub use self::store::{MvArgs, PutArgs};
+pub use self::store::{MkdirArgs, MvArgs, PutArgs, RmArgs};
 pub use self::words::Ports;
-use self::words::{parse_grace, parse_listen, parse_size, parse_time};
+use self::words::{parse_grace, parse_listen, parse_rate, parse_size, parse_time};
 use crate::address::{self, Unreadable, Url};
-use crate::entity::{Dialect, RemotePath, Speak};
+use crate::entity::{Dialect, Speak};
 use crate::event::Clash;
 
 /// Serve a folder under a live dashboard, fetch files from it under gauges.
@@ -47,6 +49,10 @@ pub enum Verb {
     Ls(LsArgs),
     /// Rename a remote file
     Mv(MvArgs),
+    /// Make a remote folder
+    Mkdir(MkdirArgs),
+    /// Delete a remote file or folder
+    Rm(RmArgs),
     /// Who may come to this machine's servers, and which servers are known
     Peers(PeersArgs),
 }
@@ -163,6 +169,25 @@ pub struct LandingArgs {
     pub parallel: u8,
 }
 
+/// How deck moves payload.
+#[derive(Args, Debug)]
+pub struct MeansArgs {
+    /// Take what comes as it is: deck checks every block against the file's hash otherwise
+    #[arg(long)]
+    pub no_verify: bool,
+    /// Bytes a second in all, as 500k or 10M [default: as fast as it goes]
+    #[arg(long, value_name = "RATE", value_parser = parse_rate)]
+    pub limit: Option<u64>,
+}
+
+/// How many connections a download may have.
+#[derive(Args, Debug)]
+pub struct StreamsArgs {
+    /// Connections for one file of 64 MiB or more (deck)
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u8).range(1..=16))]
+    pub streams: u8,
+}
+
 /// `ferrydeck connect`.
 #[derive(Args, Debug)]
 pub struct ConnectArgs {
@@ -171,6 +196,12 @@ pub struct ConnectArgs {
     /// How downloads land.
     #[command(flatten)]
     pub landing: LandingArgs,
+    /// How deck moves payload.
+    #[command(flatten)]
+    pub means: MeansArgs,
+    /// How many connections a download may have.
+    #[command(flatten)]
+    pub streams: StreamsArgs,
     /// What clients share.
     #[command(flatten)]
     pub common: Common,
@@ -182,9 +213,18 @@ pub struct GetArgs {
     /// URLs of files; or classic's own three words: HOST PORT NAME
     #[arg(required = true, value_name = "URL")]
     pub what: Vec<String>,
+    /// Fetch folders with all that is in them (deck)
+    #[arg(short, long)]
+    pub recursive: bool,
     /// How downloads land.
     #[command(flatten)]
     pub landing: LandingArgs,
+    /// How deck moves payload.
+    #[command(flatten)]
+    pub means: MeansArgs,
+    /// How many connections a download may have.
+    #[command(flatten)]
+    pub streams: StreamsArgs,
     /// One JSON object an event on stdout
     #[arg(long)]
     pub json: bool,
@@ -198,6 +238,9 @@ pub struct GetArgs {
 pub struct LsArgs {
     /// The folder's URL
     pub url: String,
+    /// Tell each file's BLAKE3 hash, which the server computes if it has to (deck)
+    #[arg(long)]
+    pub hash: bool,
     /// One JSON object an entry
     #[arg(long)]
     pub json: bool,
@@ -274,70 +317,6 @@ fn admit_classic_port(port: u16, ports: Ports) -> Result<(), Fault> {
     Err(Fault::failed(format!(
         "port {port} is outside 1024..=64000, which classic programs accept (--any-port allows it)"
     )))
-}
-
-/// Where a client goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Goal {
-    /// The server and the path on it.
-    pub url: Url,
-    /// Whether a taken local name always fails (classic's own three words).
-    pub never_clash: bool,
-}
-
-impl GetArgs {
-    /// What is to be fetched, in order.
-    pub fn goals(&self) -> Result<Vec<Goal>, Fault> {
-        if let Some(goal) = self.three_words()? {
-            return Ok(vec![goal]);
-        }
-        self.what
-            .iter()
-            .map(|word| {
-                let url = url(word, self.common.ports())?;
-                if !url.dialect.gets() {
-                    let words = format!("{} has no way to fetch files", url.dialect.label());
-                    return Err(Fault::failed(words));
-                }
-                store::admit_clients(url.dialect, self.common.clients)?;
-                if url.path.file_name().is_empty() {
-                    return Err(Fault::usage(format!("{word} names no file")));
-                }
-                Ok(Goal {
-                    url,
-                    never_clash: false,
-                })
-            })
-            .collect()
-    }
-
-    /// `HOST PORT NAME`: told by a second word that is all digits.
-    fn three_words(&self) -> Result<Option<Goal>, Fault> {
-        let digits = |word: &String| !word.is_empty() && word.bytes().all(|b| b.is_ascii_digit());
-        if !self.what.get(1).is_some_and(digits) {
-            return Ok(None);
-        }
-        let [host, port, name] = &self.what[..] else {
-            return Err(Fault::usage("HOST PORT NAME takes exactly three words"));
-        };
-        let port: u16 = port
-            .parse()
-            .map_err(|_| Fault::failed(format!("port {port} is outside 1024..=64000")))?;
-        admit_classic_port(port, self.common.ports())?;
-        if name.is_empty() {
-            return Err(Fault::usage("the NAME is empty"));
-        }
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        Ok(Some(Goal {
-            url: Url {
-                dialect: Dialect::Classic,
-                host: host.to_owned(),
-                port,
-                path: RemotePath::from(name.as_str()),
-            },
-            never_clash: true,
-        }))
-    }
 }
 
 /// A URL with its port checked.

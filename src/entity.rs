@@ -131,16 +131,16 @@ impl Dialect {
     /// Whether a client can store a file.
     pub const fn puts(self) -> bool {
         match self {
-            Self::Classic | Self::Deck | Self::DeckTls => false,
-            Self::Session | Self::Colon | Self::Drop => true,
+            Self::Classic => false,
+            Self::Deck | Self::DeckTls | Self::Session | Self::Colon | Self::Drop => true,
         }
     }
 
     /// Whether a client can give a file another name.
     pub const fn renames(self) -> bool {
         match self {
-            Self::Classic | Self::Deck | Self::DeckTls | Self::Colon | Self::Drop => false,
-            Self::Session => true,
+            Self::Classic | Self::Colon | Self::Drop => false,
+            Self::Deck | Self::DeckTls | Self::Session => true,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `get` and `ls` without a screen: a client engine and what it says, as lines.
+//! `get`, `put` and `ls` without a screen: a client engine and what it says, as lines.
 //!
 //! Progress bars where a person looks, plain lines or JSON otherwise. Each
 //! failure is one line on stderr and exit 1; a reader that has gone away ends
@@ -14,8 +14,8 @@ use std::time::Duration;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 
-pub use self::listing::{Listing, ls};
-use crate::entity::{DisplayName, JobId, Outcome, RemotePath};
+pub use self::listing::{Listing, Shown, ls};
+use crate::entity::{DisplayName, JobId, Kind, Outcome};
 use crate::event::{Clash, Command, Event, Job, JobState, Outgoing, Scope, Started, Wanted, What};
 use crate::line;
 use crate::net::Handle;
@@ -42,17 +42,17 @@ pub enum Voice {
     Json,
 }
 
-/// Fetches files from one server and tells how each ended.
+/// Fetches files from one server, and folders with all that is in them, and tells how
+/// each file ended.
 pub async fn get(
     handle: &mut Handle,
-    wanted: Vec<RemotePath>,
+    wanted: Vec<Wanted>,
     voice: Voice,
     out: &mut (dyn Write + Send),
     err: &mut (dyn Write + Send),
 ) -> Done {
     let count = wanted.len();
-    let wanted = wanted.into_iter().map(|path| Wanted::file(path, None));
-    let command = Command::Fetch(wanted.collect());
+    let command = Command::Fetch(wanted);
     see_through(handle, command, count, voice, out, err).await
 }
 
@@ -68,7 +68,8 @@ pub async fn put(
     see_through(handle, Command::Send(outgoing), count, voice, out, err).await
 }
 
-/// Gives an order for `count` files and stays until each has ended.
+/// Gives an order for `count` files or folders and stays until each has ended, and
+/// each file that was found in one.
 async fn see_through(
     handle: &mut Handle,
     command: Command,
@@ -80,8 +81,10 @@ async fn see_through(
     let _ = handle.commands.send(command);
     let mut errand = Errand {
         voice,
-        open: count,
+        due: count,
+        known: HashSet::new(),
         ended: HashSet::new(),
+        away: Away::No,
         standing: None,
         begun: HashMap::new(),
         bars: HashMap::new(),
@@ -90,7 +93,7 @@ async fn see_through(
     };
     let mut frame = interval(Duration::from_millis(100));
     frame.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    while errand.open > 0 {
+    while !errand.is_over() {
         let event = tokio::select! {
             event = handle.feed.next() => event,
             _ = frame.tick(), if voice == Voice::Bars => {
@@ -103,7 +106,7 @@ async fn see_through(
             return unheard(&error, err);
         }
     }
-    if errand.open > 0 {
+    if !errand.is_over() {
         // The engine ended before its work did.
         return Done::Badly;
     }
@@ -112,9 +115,11 @@ async fn see_through(
 
 struct Errand {
     voice: Voice,
-    /// Items not yet at their end.
-    open: usize,
+    /// Items that were ordered; more may be found in folders.
+    due: usize,
+    known: HashSet<JobId>,
     ended: HashSet<JobId>,
+    away: Away,
     /// The answer given for all taken names.
     standing: Option<Clash>,
     /// The transfer of each item that has begun.
@@ -124,7 +129,22 @@ struct Errand {
     done: Done,
 }
 
+/// Whether it was said that the server has gone away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Away {
+    No,
+    Said,
+}
+
+/// Files of at most so many bytes have no bar: they are over before one is seen.
+const NO_BAR: u64 = 1 << 20;
+
 impl Errand {
+    /// A folder's files are known before the folder itself is at its end.
+    fn is_over(&self) -> bool {
+        self.known.len() >= self.due && self.ended.len() == self.known.len()
+    }
+
     async fn hear(
         &mut self,
         handle: &Handle,
@@ -159,11 +179,21 @@ impl Errand {
         out: &mut (dyn Write + Send),
         err: &mut (dyn Write + Send),
     ) -> io::Result<()> {
+        self.known.insert(job.job);
         match &job.state {
             JobState::Running { started } => {
+                self.away = Away::No;
                 self.begun.insert(job.job, Arc::clone(started));
-                if self.voice == Voice::Bars {
+                let large = started.size.is_none_or(|size| size > NO_BAR);
+                if self.voice == Voice::Bars && large {
                     self.draw(job, started);
+                }
+                Ok(())
+            }
+            JobState::Waiting { why, .. } if self.away == Away::No => {
+                self.away = Away::Said;
+                if self.voice != Voice::Json {
+                    self.quietly(|| say(err, &format!("ferrydeck: {why}; trying again")));
                 }
                 Ok(())
             }
@@ -185,7 +215,6 @@ impl Errand {
                 Ok(())
             }
             JobState::Ended { .. } if self.ended.insert(job.job) => {
-                self.open = self.open.saturating_sub(1);
                 if let Some(bar) = self.bars.remove(&job.job) {
                     bar.finish_and_clear();
                 }
@@ -212,6 +241,10 @@ impl Errand {
         else {
             return Ok(());
         };
+        if job.kind == Kind::Dir && outcome.went_well() {
+            // Its files have said all there is to say.
+            return Ok(());
+        }
         // A file left alone on request is not a failure.
         let left = *outcome == Outcome::Cancelled && *cause == "exists";
         if !outcome.went_well() && !left {
@@ -253,6 +286,9 @@ impl Errand {
     }
 
     fn draw(&mut self, job: &Job, started: &Started) {
+        if self.bars.contains_key(&job.job) {
+            return;
+        }
         let bar = ProgressBar::new(started.size.unwrap_or(0))
             .with_style(style())
             .with_message(job.target.to_string());

@@ -14,7 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 pub use self::command::{Clash, Command, Doomed, Outgoing, Restore, Scope, Wanted};
-pub use self::look::{Counted, Hashed, Invite, Local, Saved, Secret, Who};
+pub use self::look::{Counted, Hashed, Invite, Local, Offers, Saved, Secret, Who};
 
 use crate::entity::{
     ConnId, Dialect, Direction, DisplayName, End, Entry, JobId, Kind, Outcome, Peer, Phase, Pin,
@@ -216,38 +216,6 @@ pub enum Link {
         /// In how long it is tried again by itself, from this word on.
         again: Option<Duration>,
     },
-}
-
-/// What can be asked of a server, by its dialect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "six things, each its own")]
-pub struct Offers {
-    /// List folders.
-    pub lists: bool,
-    /// Fetch a file by its name.
-    pub gets: bool,
-    /// Store a file.
-    pub puts: bool,
-    /// Rename a file.
-    pub renames: bool,
-    /// Say what can be asked (session's `help`).
-    pub helps: bool,
-    /// Delete files and folders, make folders, tell a file's hash: deck.
-    pub keeps: bool,
-}
-
-impl Offers {
-    /// What a dialect has requests for.
-    pub const fn of(dialect: Dialect) -> Self {
-        Self {
-            lists: dialect.lists(),
-            gets: dialect.gets(),
-            puts: dialect.puts(),
-            renames: dialect.renames(),
-            helps: matches!(dialect, Dialect::Session),
-            keeps: dialect.is_deck(),
-        }
-    }
 }
 
 /// Client: a part of a folder's listing, in the server's order.

@@ -4,6 +4,7 @@
 //! before a screen is up. It opens and binds; what runs afterwards is the
 //! engine's, the screen's and the errand's.
 
+mod chores;
 mod fetch;
 mod peers;
 mod private;
@@ -46,7 +47,9 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Connect(args) => connect(&args),
         Verb::Get(args) => get(&args),
         Verb::Put(args) => fetch::put(&args),
-        Verb::Mv(args) => fetch::mv(&args),
+        Verb::Mv(args) => chores::mv(&args),
+        Verb::Mkdir(args) => chores::mkdir(&args),
+        Verb::Rm(args) => chores::rm(&args),
         Verb::Ls(args) => ls(&args),
         Verb::Peers(args) => peers::peers(&args),
     };

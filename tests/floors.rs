@@ -108,6 +108,8 @@ const STRANGERS: [(&str, &[&str], &[&str]); 18] = [
         &[
             "net::store",
             "net::client::memory",
+            "net::client::saved",
+            "net::client::orders",
             "net::keep",
             "launch",
             "net::pump",

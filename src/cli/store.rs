@@ -1,4 +1,4 @@
-//! `put` and `mv`: what was typed and what was meant.
+//! `put`, `mv`, `mkdir` and `rm`: what was typed and what was meant.
 //!
 //! What a dialect cannot do is refused here, before anything is opened. Like
 //! the rest of the command line it binds nothing and reads no file.
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Common, Fault, url};
+use super::{ClashArg, Common, Fault, MeansArgs, url};
 use crate::address::Url;
 use crate::entity::{Dialect, RemotePath};
 use crate::event::Outgoing;
@@ -19,6 +19,18 @@ pub struct PutArgs {
     /// path takes any number, another one names the target of one FILE
     #[arg(required = true, num_args = 2.., value_name = "FILE... URL")]
     pub what: Vec<String>,
+    /// Send folders with all that is in them (deck)
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// What to do when a name is taken there (deck) [default: fail]
+    #[arg(long, value_enum)]
+    pub on_clash: Option<ClashArg>,
+    /// Send names that begin with a dot too, where a folder is sent
+    #[arg(long)]
+    pub hidden: bool,
+    /// How deck moves payload.
+    #[command(flatten)]
+    pub means: MeansArgs,
     /// One JSON object an event on stdout
     #[arg(long)]
     pub json: bool,
@@ -42,6 +54,56 @@ pub struct MvArgs {
     pub common: Common,
 }
 
+/// `ferrydeck mkdir`.
+#[derive(Args, Debug)]
+pub struct MkdirArgs {
+    /// The new folder's URL; the folder it lies in must be there
+    pub url: String,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// `ferrydeck rm`.
+#[derive(Args, Debug)]
+pub struct RmArgs {
+    /// The URL of a file or an empty folder
+    pub url: String,
+    /// Delete a folder with all that is in it
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// What clients share.
+    #[command(flatten)]
+    pub common: Common,
+}
+
+impl MkdirArgs {
+    /// The server and the folder's path.
+    pub fn plan(&self) -> Result<Url, Fault> {
+        keeping(&self.url, &self.common, "make folders")
+    }
+}
+
+impl RmArgs {
+    /// The server and the path.
+    pub fn plan(&self) -> Result<Url, Fault> {
+        keeping(&self.url, &self.common, "delete")
+    }
+}
+
+/// A URL below the root of a server that can be asked for this.
+fn keeping(word: &str, common: &Common, what: &str) -> Result<Url, Fault> {
+    let url = url(word, common.ports())?;
+    if !url.dialect.is_deck() {
+        let words = format!("{} has no way to {what}", url.dialect.label());
+        return Err(Fault::failed(words));
+    }
+    if url.path.is_root() {
+        return Err(Fault::usage(format!("{word} names nothing below the root")));
+    }
+    Ok(url)
+}
+
 impl PutArgs {
     /// The server, and what goes there under which name.
     pub fn plan(&self) -> Result<(Url, Vec<Outgoing>), Fault> {
@@ -54,6 +116,10 @@ impl PutArgs {
             return Err(Fault::failed(words));
         }
         admit_clients(url.dialect, self.common.clients)?;
+        if self.recursive && !url.dialect.is_deck() {
+            let words = format!("{} has no way to make folders", url.dialect.label());
+            return Err(Fault::failed(words));
+        }
         let folder = url.path.is_root() || word.ends_with('/');
         if !folder && files.len() > 1 {
             return Err(Fault::usage(format!(

@@ -58,6 +58,13 @@ pub(super) fn parse_size(word: &str) -> Result<u64, String> {
         .map_err(|error| format!("{error}; write 0, 500M or 2GiB"))
 }
 
+pub(super) fn parse_rate(word: &str) -> Result<u64, String> {
+    match parse_size(word)? {
+        0 => Err("must be more than 0; write 500k or 10M".to_owned()),
+        rate => Ok(rate),
+    }
+}
+
 /// Which ports classic may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ports {

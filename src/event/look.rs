@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::ListingState;
-use crate::entity::{DisplayName, Entry, Pin, RemotePath, Rights, Root};
+use crate::entity::{Dialect, DisplayName, Entry, Pin, RemotePath, Rights, Root};
 use crate::meter::Walk;
 
 /// Who a peer is: the key it proved, and what is known under it.
@@ -97,4 +97,48 @@ pub struct Saved {
     pub items: u64,
     /// Bytes they are in all, as far as their sizes are known.
     pub bytes: u64,
+}
+
+/// What can be asked of a server, by its dialect.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "six things, each its own")]
+pub struct Offers {
+    /// List folders.
+    pub lists: bool,
+    /// Fetch a file by its name.
+    pub gets: bool,
+    /// Store a file.
+    pub puts: bool,
+    /// Rename a file.
+    pub renames: bool,
+    /// Say what can be asked (session's `help`).
+    pub helps: bool,
+    /// Delete files and folders, make folders, tell a file's hash: deck.
+    pub keeps: bool,
+}
+
+impl Offers {
+    /// What a dialect has requests for.
+    pub const fn of(dialect: Dialect) -> Self {
+        Self {
+            lists: dialect.lists(),
+            gets: dialect.gets(),
+            puts: dialect.puts(),
+            renames: dialect.renames(),
+            helps: matches!(dialect, Dialect::Session),
+            keeps: dialect.is_deck(),
+        }
+    }
+
+    /// What is left of it where the server has said what we may.
+    #[must_use]
+    pub const fn within(self, rights: Rights) -> Self {
+        Self {
+            lists: self.lists && rights.read,
+            gets: self.gets && rights.read,
+            puts: self.puts && rights.upload,
+            renames: self.renames && rights.rename,
+            ..self
+        }
+    }
 }

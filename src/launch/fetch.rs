@@ -1,4 +1,4 @@
-//! The client's verbs: connect, get, ls.
+//! The client's verbs: connect, get, put, ls.
 //!
 //! From what was typed to an engine that dials, and from its end to an exit
 //! code. It knows the command line, the client's engine, the screen's loop and
@@ -20,16 +20,19 @@ use super::{
 use crate::address::Url;
 use crate::app::Exit;
 use crate::cli::{
-    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MvArgs, PutArgs,
+    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MeansArgs, PutArgs,
 };
-use crate::entity::{DisplayName, RemotePath};
-use crate::errand::{self, Done, Listing, Voice};
-use crate::event::{Command, Outgoing};
+use crate::entity::{DisplayName, Kind, RemotePath};
+use crate::errand::{self, Done, Listing, Shown, Voice};
+use crate::event::{Command, Outgoing, Wanted};
 use crate::model::{About, Role};
-use crate::net::client::dial::{Patience, Target, knock, rename};
+use crate::net::client::ask::knock;
+use crate::net::client::chores;
+use crate::net::client::dial::{Patience, Target};
 use crate::net::client::private::Keys;
-use crate::net::client::{Dial, OnClash};
+use crate::net::client::{Dial, Manner, Means, OnClash, queue_file};
 use crate::net::store::landing::{Floor, Landing, Make};
+use crate::net::wire::codec::Check;
 use crate::net::{self, Engine};
 use crate::system::{Signals, host_name, is_terminal, state_dir};
 
@@ -43,13 +46,21 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
     }
     let landing = landing(&args.landing)?;
     let on_clash = on_clash(args.landing.on_clash, OnClash::Ask);
-    let dial = dial(
+    let mut dial = dial(
         &url,
         args.landing.parallel,
         &args.common,
         Some(landing),
         on_clash,
     );
+    let queue = |state| queue_file(state, &dial.target, &args.landing.dir);
+    let queue = dial.state.as_deref().and_then(queue);
+    dial.means = Means {
+        streams: usize::from(args.streams.streams),
+        manner: Manner::Lasting,
+        queue: queue.filter(|_| url.dialect.is_deck()),
+        ..means(&args.means)
+    };
     let about = About {
         role: Role::Dial,
         subject: DisplayName::from(url.to_string().as_str()),
@@ -67,6 +78,8 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(knock(&dial.target, dial.patience, &dial.name))?;
     let handle = start(&runtime, Engine::Dial(dial));
     let _ = handle.commands.send(Command::Open(url.path.clone()));
+    let home = args.landing.dir.clone();
+    let _ = handle.commands.send(Command::LookLocal(home));
     let code = match screen_loop(handle, &about)? {
         Exit::Code(code) => code,
         Exit::NoScreen(why) => return Err(no_screen(why)),
@@ -94,13 +107,17 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
             Taken::AsTyped => clash_of(args.landing.on_clash, voice),
         };
         let landing = Some(Arc::clone(&landing));
-        let dial = dial(
+        let mut dial = dial(
             &server,
             args.landing.parallel,
             &args.common,
             landing,
             on_clash,
         );
+        dial.means = Means {
+            streams: usize::from(args.streams.streams),
+            ..means(&args.means)
+        };
         meet(&runtime, &dial, &args.common)?;
         batches.push((dial, paths));
     }
@@ -108,7 +125,19 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         let mut code = 0;
         for (dial, paths) in batches {
-            match run_errand(dial, Errand::Get(paths), voice, &mut signals).await {
+            // Whether it is a folder, the server knows.
+            let kind = if args.recursive {
+                Kind::Dir
+            } else {
+                Kind::File
+            };
+            let wanted = paths.into_iter().map(|path| Wanted {
+                path,
+                size: None,
+                kind,
+            });
+            let errand = Errand::Get(wanted.collect());
+            match run_errand(dial, errand, voice, &mut signals).await {
                 Some(Done::Well) => {}
                 Some(Done::Badly) => code = 1,
                 Some(Done::Unheard) => break,
@@ -183,6 +212,11 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     } else {
         Listing::Text
     };
+    let shown = if args.hash {
+        Shown::Hashes
+    } else {
+        Shown::Usual
+    };
     let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
     let runtime = runtime()?;
     meet(&runtime, &dial, &args.common)?;
@@ -190,7 +224,14 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     let code = runtime.block_on(async {
         let mut handle = net::start(Engine::Dial(dial));
         let (mut out, mut err) = (io::stdout(), io::stderr());
-        let errand = errand::ls(&mut handle, url.path.clone(), how, &mut out, &mut err);
+        let errand = errand::ls(
+            &mut handle,
+            url.path.clone(),
+            how,
+            shown,
+            &mut out,
+            &mut err,
+        );
         tokio::select! {
             done = errand => match done {
                 Done::Well | Done::Unheard => 0,
@@ -214,7 +255,7 @@ fn voice(json: bool) -> Voice {
 
 /// What is to be done at one server.
 enum Errand {
-    Get(Vec<RemotePath>),
+    Get(Vec<Wanted>),
     Put(Vec<Outgoing>),
 }
 
@@ -229,7 +270,9 @@ async fn run_errand(
     let (mut out, mut err) = (io::stdout(), io::stderr());
     let work = async {
         match errand {
-            Errand::Get(paths) => errand::get(&mut handle, paths, voice, &mut out, &mut err).await,
+            Errand::Get(wanted) => {
+                errand::get(&mut handle, wanted, voice, &mut out, &mut err).await
+            }
             Errand::Put(files) => errand::put(&mut handle, files, voice, &mut out, &mut err).await,
         }
     };
@@ -242,15 +285,44 @@ async fn run_errand(
     done
 }
 
-/// Sends files.
+/// Sends files, and folders with all that is in them.
 pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
-    let (url, outgoing) = args.plan()?;
+    let (url, mut outgoing) = args.plan()?;
+    let folder = outgoing.iter().find(|one| one.local.is_dir());
+    if let Some(folder) = folder.filter(|_| !args.recursive) {
+        let words = format!(
+            "{} is a folder; -r sends it with all that is in it",
+            folder.local.display()
+        );
+        return Err(Fault::failed(words).into());
+    }
     let voice = voice(args.json);
-    let dial = dial(&url, args.parallel, &args.common, None, OnClash::Fail);
+    let on_clash = match clash_of(args.on_clash.or(Some(ClashArg::Fail)), voice) {
+        // What the older dialects do with a taken name, the server says.
+        _ if !url.dialect.is_deck() => OnClash::Fail,
+        on_clash => on_clash,
+    };
+    let mut dial = dial(&url, args.parallel, &args.common, None, on_clash);
+    dial.means = Means {
+        dotfiles: dotfiles(args.hidden),
+        ..means(&args.means)
+    };
     let runtime = runtime()?;
     meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
+        if let [one] = &mut outgoing[..]
+            && one.path == url.path
+            && url.dialect.is_deck()
+        {
+            // A URL that names a folder is where it goes.
+            let (target, patience) = (&dial.target, dial.patience);
+            if chores::is_folder(target, patience, &dial.name, &one.path).await
+                && let Some(name) = one.local.file_name().and_then(|name| name.to_str())
+            {
+                one.path = one.path.join(name);
+            }
+        }
         match run_errand(dial, Errand::Put(outgoing), voice, &mut signals).await {
             Some(Done::Well | Done::Unheard) => 0,
             Some(Done::Badly) => 1,
@@ -261,30 +333,20 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(code))
 }
 
-/// Renames one file.
-pub(super) fn mv(args: &MvArgs) -> anyhow::Result<ExitCode> {
-    let (url, from, to) = args.plan()?;
-    let dial = dial(&url, 1, &args.common, None, OnClash::Fail);
-    let runtime = runtime()?;
-    meet(&runtime, &dial, &args.common)?;
-    let mut signals = signals(&runtime)?;
-    let renamed = runtime.block_on(async {
-        tokio::select! {
-            renamed = rename(&dial.target, dial.patience, &dial.name, &from, &to) => Some(renamed),
-            () = signals.any() => None,
-        }
-    });
-    runtime.shutdown_timeout(LAST_MOMENT);
-    match renamed {
-        None => Ok(ExitCode::from(INTERRUPTED)),
-        Some(Ok(())) => Ok(ExitCode::SUCCESS),
-        Some(Err(failure)) => {
-            Err(anyhow::Error::new(failure).context(format!("{} was not renamed", from.shown())))
-        }
+/// How deck is to be spoken, as far as it was typed.
+fn means(args: &MeansArgs) -> Means {
+    Means {
+        check: if args.no_verify {
+            Check::None
+        } else {
+            Check::Blocks
+        },
+        limit: args.limit,
+        ..Means::default()
     }
 }
 
-fn dial(
+pub(super) fn dial(
     url: &Url,
     parallel: u8,
     common: &Common,
@@ -305,6 +367,7 @@ fn dial(
         parallel: usize::from(parallel),
         name: host_name(),
         state: state_dir(common.state_dir.as_ref()),
+        means: Means::default(),
     }
 }
 

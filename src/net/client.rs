@@ -1,38 +1,60 @@
 //! The client engine: the queue against one server.
 //!
-//! One task owns the queue and runs at most `parallel` downloads, each a task
-//! with a connection of its own; browsing has another (see `browse`). A failed
-//! item never stops the others. Every change of an item is told as the whole
-//! item, so the newest word is always enough.
+//! One task owns the queue and runs at most `parallel` tasks: a file each, or a
+//! bundle of small ones, or the walk through a folder (`start`). Browsing has a
+//! connection of its own (`browse`). A failed item never stops the others. Every
+//! change of an item is told as the whole item, so the newest word is always enough.
 
+pub mod ask;
 pub mod browse;
+mod bundle;
+pub mod chores;
 pub mod dial;
 pub mod fetch;
 mod item;
+mod limit;
 pub mod memory;
 mod orders;
+mod pool;
 pub mod private;
+mod pull;
+mod push;
+mod report;
+mod saved;
 pub mod send;
+mod sheaf;
+mod start;
+mod tap;
+mod trip;
+mod walk;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::browse::{Browse, Question, Remembered};
+use self::browse::{Away, Browse, Question, Remembered};
 use self::dial::{Patience, Target};
-use self::fetch::{Finish, Kept};
-use self::item::{Item, Running, Why, discard};
+use self::item::Item;
+use self::limit::Limit;
 use self::memory::Memory;
-use crate::entity::{Direction, DisplayName, End, JobId, Kind, Outcome};
-use crate::event::{Clash, Command, Fact, Job, JobState, Offers, Started, What};
+pub use self::pool::Manner;
+use self::pool::Pool;
+use self::report::{Report, Teller};
+use self::saved::Keep;
+pub use self::saved::queue_file;
+use crate::entity::{DisplayName, End, JobId, RemotePath};
+use crate::event::{Clash, Command, Fact, Job, Offers, What};
 use crate::net::hub::{Closing, Hub};
+use crate::net::store::Dotfiles;
 use crate::net::store::landing::Landing;
+use crate::net::wire::codec::Check;
 
 /// What to do with taken names before anybody is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +84,38 @@ pub struct Dial {
     pub name: Box<str>,
     /// Where names that worked are remembered.
     pub state: Option<PathBuf>,
+    /// How deck is spoken.
+    pub means: Means,
+}
+
+/// How a client uses deck; the older dialects have none of it.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// Connections for one large file, at least 1.
+    pub streams: usize,
+    /// Whether what is moved is checked against the file's tree.
+    pub check: Check,
+    /// Bytes a second for the whole client; `None` holds nothing back.
+    pub limit: Option<u64>,
+    /// What is done when the server goes away.
+    pub manner: Manner,
+    /// Where the queue is kept between runs; `None` keeps none.
+    pub queue: Option<PathBuf>,
+    /// Whether folders are sent with their dotfiles.
+    pub dotfiles: Dotfiles,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self {
+            streams: 4,
+            check: Check::Blocks,
+            limit: None,
+            manner: Manner::Brief,
+            queue: None,
+            dotfiles: Dotfiles::Hidden,
+        }
+    }
 }
 
 /// Runs a client to its end. Must be called inside a runtime.
@@ -73,33 +127,42 @@ pub async fn run(dial: Dial, hub: Arc<Hub>, mut commands: UnboundedReceiver<Comm
     let tracker = TaskTracker::new();
     let mut queue = Queue::new(dial, Arc::clone(&hub), tracker.clone(), done, ask);
     queue.open_link(questions).await;
+    queue.open_saved().await;
+    let mut beat = interval(KEEP_EVERY);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Leave { .. } | Command::Abort) | None => break,
                 Some(command) => queue.obey(command),
             },
-            Some(report) = finished.recv() => queue.hear(report),
+            Some(report) = finished.recv() => {
+                queue.hear(report);
+                // In a flood the items that may start are looked for once, not each time.
+                for _ in 0..REPORTS {
+                    let Ok(report) = finished.try_recv() else { break };
+                    queue.hear(report);
+                }
+            }
+            _ = beat.tick(), if queue.keep.is_some() => queue.write_down(),
         }
         queue.schedule();
     }
-    queue.close();
+    queue.close().await;
     tracker.close();
     let _ = tokio::time::timeout(Duration::from_secs(2), tracker.wait()).await;
 }
 
-/// What a running download says to the queue.
-#[derive(Debug)]
-enum Report {
-    Begun(JobId, Arc<Started>),
-    Finished(JobId, Finish, Option<Kept>),
-}
+/// How often a queue that changed is written down.
+const KEEP_EVERY: Duration = Duration::from_secs(1);
+/// Reports heard in one go.
+const REPORTS: usize = 256;
 
 struct Queue {
     dial: Dial,
     hub: Arc<Hub>,
     tracker: TaskTracker,
-    done: UnboundedSender<Report>,
+    reports: UnboundedSender<Report>,
     ask: watch::Sender<Option<Question>>,
     remembered: Option<Remembered>,
     items: HashMap<JobId, Item>,
@@ -108,7 +171,16 @@ struct Queue {
     requests: u64,
     /// The answer given for all later clashes.
     standing: Option<Clash>,
+    /// Tasks that run: a file, a bundle or a walk each.
     running: usize,
+    /// No item before this place waits for its turn.
+    from: usize,
+    /// Connections, where they are kept: deck.
+    pool: Arc<Pool>,
+    /// Asked for hashes, once somebody asked.
+    hashes: Option<UnboundedSender<RemotePath>>,
+    keep: Option<Keep>,
+    leaving: CancellationToken,
 }
 
 impl Queue {
@@ -116,18 +188,26 @@ impl Queue {
         dial: Dial,
         hub: Arc<Hub>,
         tracker: TaskTracker,
-        done: UnboundedSender<Report>,
+        reports: UnboundedSender<Report>,
         ask: watch::Sender<Option<Question>>,
     ) -> Self {
         let standing = match dial.on_clash {
             OnClash::Always(clash) => Some(clash),
             OnClash::Ask | OnClash::Fail => None,
         };
+        let pool = Arc::new(Pool::new(
+            dial.target.clone(),
+            dial.patience,
+            dial.name.clone(),
+            dial.means.manner,
+            dial.means.streams.saturating_sub(1),
+            Arc::new(Limit::new(dial.means.limit)),
+        ));
         Self {
             dial,
             hub,
             tracker,
-            done,
+            reports,
             ask,
             remembered: None,
             items: HashMap::new(),
@@ -136,6 +216,11 @@ impl Queue {
             requests: 0,
             standing,
             running: 0,
+            from: 0,
+            pool,
+            hashes: None,
+            keep: None,
+            leaving: CancellationToken::new(),
         }
     }
 
@@ -148,6 +233,7 @@ impl Queue {
                 client: self.dial.name.clone(),
                 hub: Arc::clone(&self.hub),
                 questions,
+                away: Away::new(self.dial.means.manner),
             };
             self.tracker.spawn(browse.run());
             return;
@@ -162,156 +248,57 @@ impl Queue {
         }
     }
 
-    /// Starts what may start, in the order of the queue.
-    fn schedule(&mut self) {
-        while self.running < self.dial.parallel {
-            let next = self.order.iter().copied().find(|job| {
-                matches!(self.items.get(job), Some(item) if matches!(item.state, JobState::Queued))
-            });
-            let Some(job) = next else { return };
-            self.start(job);
-        }
-    }
-
-    fn start(&mut self, job: JobId) {
-        let Some(item) = self.items.get_mut(&job) else {
-            return;
-        };
-        let stop = CancellationToken::new();
-        let Some(attempt) = item.attempt(job, &self.dial, &self.hub, self.standing, &stop) else {
-            item.end(Outcome::Failed, 0, "unsupported", "this client only looks");
-            return self.tell(job);
-        };
-        item.running = Some(Running {
-            stop,
-            why: None,
-            since: Instant::now(),
-        });
-        item.state = JobState::Asking;
-        self.running += 1;
-        let (done, begun) = (self.done.clone(), self.done.clone());
-        self.tracker.spawn(async move {
-            let begun = Box::new(move |started| {
-                let _ = begun.send(Report::Begun(job, started));
-            });
-            // Told even if the attempt panics: an item must not run for ever.
-            let task = tokio::spawn(attempt.run(begun));
-            let (finish, kept) = task.await.unwrap_or_else(|gone| {
-                let failure =
-                    dial::Failure::new("panicked", format!("a fault in ferrydeck: {gone}"));
-                (Finish::Failed(failure), None)
-            });
-            let _ = done.send(Report::Finished(job, finish, kept));
-        });
-        self.tell(job);
-    }
-
-    fn hear(&mut self, report: Report) {
-        match report {
-            Report::Begun(job, started) => {
-                let Some(item) = self.items.get_mut(&job) else {
-                    return;
-                };
-                item.size = started.size.or(item.size);
-                item.state = JobState::Running { started };
-                self.tell(job);
-            }
-            Report::Finished(job, finish, kept) => self.finish(job, finish, kept),
-        }
-    }
-
-    fn finish(&mut self, job: JobId, finish: Finish, kept: Option<Kept>) {
-        self.running = self.running.saturating_sub(1);
-        let ask = self.dial.on_clash;
-        let Some(item) = self.items.get_mut(&job) else {
-            return;
-        };
-        let why = item.running.as_ref().and_then(|running| running.why);
-        if let Some(running) = item.running.take() {
-            item.ran += running.since.elapsed();
-        }
-        let arrived = kept.as_ref().map_or(0, |kept| kept.at);
-        item.kept = kept;
-        match finish {
-            Finish::Landed {
-                name,
-                bytes,
-                outcome,
-            } => {
-                item.target = name;
-                item.size = Some(bytes);
-                item.end(outcome, bytes, "", "");
-                let path = item.path.clone();
-                let fetched = item.direction == Direction::In;
-                if let Some(remembered) = self.remembered.as_mut().filter(|_| fetched) {
-                    remembered.learn(&path, bytes);
-                }
-            }
-            Finish::Skipped => item.give_up("exists", "skipped: the name is taken"),
-            Finish::Clash if ask == OnClash::Fail => {
-                let words = format!(
-                    "{} exists already; nothing was touched",
-                    DisplayName::from(item.target.as_str())
-                );
-                discard(item.kept.take());
-                item.end(Outcome::Failed, 0, "exists", &words);
-            }
-            Finish::Clash | Finish::Failed(_) if why == Some(Why::Cancel) => {
-                item.give_up("cancelled", "");
-            }
-            Finish::Clash => item.state = JobState::Clash,
-            Finish::Stopped if why == Some(Why::Pause) => {
-                item.state = JobState::Paused { done: arrived };
-            }
-            Finish::Stopped => item.give_up("cancelled", ""),
-            Finish::Failed(failure) => {
-                item.end(Outcome::Failed, arrived, failure.cause, &failure.detail);
-            }
-        }
-        self.tell(job);
-    }
-
-    /// Stops everything that runs; nothing of it stays on the disk.
-    fn close(&mut self) {
+    /// Stops everything that runs. What can be resumed stays on the disk, and the queue
+    /// is written down a last time.
+    async fn close(&mut self) {
         self.hub.tell(What::Shutdown(Fact {
             cause: End::Shutdown.label(),
             ..Fact::default()
         }));
+        self.write_down();
+        self.leaving.cancel();
         for item in self.items.values_mut() {
             if let Some(running) = &item.running {
                 running.stop.cancel();
             }
             item.kept = None;
         }
+        self.pool.clear();
+        self.hashes = None;
         // Nobody can ask any more: the browsing task ends.
         self.ask = watch::channel(None).0;
-    }
-
-    fn tell(&self, job: JobId) {
-        if let Some(place) = self.order.iter().position(|one| *one == job) {
-            self.tell_at(job, place);
+        if let Some(keep) = self.keep.take() {
+            keep.close().await;
         }
     }
 
-    fn tell_at(&self, job: JobId, place: usize) {
+    fn tell(&self, job: JobId) {
         let Some(item) = self.items.get(&job) else {
             return;
         };
         self.hub.job(Job {
             job,
-            place,
+            place: item.place,
             direction: item.direction,
-            kind: Kind::File,
+            kind: item.kind,
             path: item.path.clone(),
             target: DisplayName::from(item.target.as_str()),
             size: item.size,
             resumes: self.dial.target.dialect.resumes(),
-            limit: None,
+            limit: item.limit.as_ref().and_then(|limit| limit.rate()),
             state: item.state.clone(),
         });
+    }
+
+    fn teller(&self, job: JobId) -> Teller {
+        Teller::new(job, self.reports.clone())
     }
 }
 
 #[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "client/deck_tests.rs"]
+mod deck_tests;

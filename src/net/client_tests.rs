@@ -14,23 +14,21 @@ use assert_fs::TempDir;
 use tokio::time::timeout;
 
 use super::*;
-use crate::entity::{Dialect, Entry, Kind, RemotePath, Rights};
-use crate::event::{Listing, ListingState, Scope, Wanted};
+use crate::entity::{Dialect, Entry, Kind, Outcome, RemotePath, Rights};
+use crate::event::{JobState, Listing, ListingState, Scope, Wanted};
 use crate::net::client::private::Keys;
 use crate::net::store::Dotfiles;
 use crate::net::store::landing::{Floor, Make};
-use crate::net::wire::codec::{
-    Content, Page, Refusal, Reply, Request, ServerCodec, Version, Welcome,
-};
+use crate::net::wire::codec::{Page, Refusal, Reply, Request, ServerCodec, Welcome};
 use crate::net::wire::server_codec;
 use crate::net::{Engine, Handle, start};
 
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 /// The client's patience here; its own is longer.
 const GAP: Duration = Duration::from_millis(300);
 
 /// A server of threads: every connection is handed to `serve`, with its number from 0.
-fn fake(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> SocketAddr {
+pub(super) fn fake(serve: impl Fn(usize, TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     let serve = Arc::new(serve);
@@ -66,15 +64,26 @@ fn response(len: u32, content: &[u8]) -> Vec<u8> {
     [b"\x49\x7E\x02\x01", &len.to_be_bytes()[..], content].concat()
 }
 
-struct Bench {
+/// What a bench is made of.
+struct Scene {
+    dialect: Dialect,
+    addr: SocketAddr,
+    on_clash: OnClash,
+    parallel: usize,
+    make: Make,
+    means: Means,
     dir: TempDir,
-    handle: Handle,
+}
+
+pub(super) struct Bench {
+    pub(super) dir: TempDir,
+    pub(super) handle: Handle,
     /// Every state of every item, in order.
-    told: Vec<(JobId, Arc<Job>)>,
+    pub(super) told: Vec<(JobId, Arc<Job>)>,
 }
 
 impl Bench {
-    fn new(dialect: Dialect, addr: SocketAddr, on_clash: OnClash) -> Self {
+    pub(super) fn new(dialect: Dialect, addr: SocketAddr, on_clash: OnClash) -> Self {
         Self::with(dialect, addr, on_clash, 3, Make::Best)
     }
 
@@ -86,11 +95,56 @@ impl Bench {
         make: Make,
     ) -> Self {
         let dir = TempDir::new().unwrap();
-        let landing = Landing::open(dir.path(), Dotfiles::Hidden, Floor::Bytes(0), make).unwrap();
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash,
+            parallel,
+            make,
+            means: Means::default(),
+            dir,
+        })
+    }
+
+    /// With other means than the usual.
+    pub(super) fn by(dialect: Dialect, addr: SocketAddr, on_clash: OnClash, means: Means) -> Self {
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash,
+            parallel: 3,
+            make: Make::Best,
+            means,
+            dir: TempDir::new().unwrap(),
+        })
+    }
+
+    /// Another client on the folder of an earlier one.
+    pub(super) fn again(dialect: Dialect, addr: SocketAddr, dir: TempDir) -> Self {
+        Self::again_by(dialect, addr, dir, Means::default())
+    }
+
+    /// The same, with other means than the usual.
+    pub(super) fn again_by(dialect: Dialect, addr: SocketAddr, dir: TempDir, means: Means) -> Self {
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash: OnClash::Fail,
+            parallel: 3,
+            make: Make::Best,
+            means,
+            dir,
+        })
+    }
+
+    fn start(scene: Scene) -> Self {
+        let Scene { dir, addr, .. } = scene;
+        let landing =
+            Landing::open(dir.path(), Dotfiles::Hidden, Floor::Bytes(0), scene.make).unwrap();
         let dial = Dial {
             target: Target {
                 clients: None,
-                dialect,
+                dialect: scene.dialect,
                 host: addr.ip().to_string(),
                 port: addr.port(),
                 keys: Keys::default(),
@@ -100,10 +154,11 @@ impl Bench {
                 gap: GAP,
             },
             landing: Some(Arc::new(landing)),
-            on_clash,
-            parallel,
+            on_clash: scene.on_clash,
+            parallel: scene.parallel,
             name: "bench".into(),
             state: None,
+            means: scene.means,
         };
         Self {
             handle: start(Engine::Dial(dial)),
@@ -112,11 +167,18 @@ impl Bench {
         }
     }
 
-    fn command(&self, command: Command) {
+    /// Leaves as a client does and keeps the folder.
+    pub(super) async fn abandon(self) -> TempDir {
+        self.command(Command::Abort);
+        timeout(DEADLINE, self.handle.task).await.unwrap().unwrap();
+        self.dir
+    }
+
+    pub(super) fn command(&self, command: Command) {
         self.handle.commands.send(command).unwrap();
     }
 
-    fn fetch(&self, names: &[&str]) {
+    pub(super) fn fetch(&self, names: &[&str]) {
         let wanted = names
             .iter()
             .map(|name| Wanted::file(RemotePath::from(*name), None));
@@ -124,7 +186,7 @@ impl Bench {
     }
 
     /// Waits for an item to stand as meant.
-    async fn until(&mut self, job: u64, meant: impl Fn(&JobState) -> bool) -> JobState {
+    pub(super) async fn until(&mut self, job: u64, meant: impl Fn(&JobState) -> bool) -> JobState {
         loop {
             let event = timeout(DEADLINE, self.handle.feed.next()).await;
             let event = event.unwrap_or_else(|_| panic!("#{job} after {:?}", self.told));
@@ -138,7 +200,7 @@ impl Bench {
     }
 
     /// Waits for an item's end: the outcome and the cause.
-    async fn ended(&mut self, job: u64) -> (Outcome, &'static str) {
+    pub(super) async fn ended(&mut self, job: u64) -> (Outcome, &'static str) {
         match self
             .until(job, |state| matches!(state, JobState::Ended { .. }))
             .await
@@ -148,7 +210,7 @@ impl Bench {
         }
     }
 
-    fn names(&self) -> Vec<String> {
+    pub(super) fn names(&self) -> Vec<String> {
         let mut names: Vec<_> = std::fs::read_dir(self.dir.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -157,7 +219,7 @@ impl Bench {
         names
     }
 
-    fn read(&self, name: &str) -> Vec<u8> {
+    pub(super) fn read(&self, name: &str) -> Vec<u8> {
         std::fs::read(self.dir.path().join(name)).unwrap()
     }
 
@@ -177,7 +239,7 @@ impl Bench {
         }
     }
 
-    async fn leave(self) {
+    pub(super) async fn leave(self) {
         self.command(Command::Abort);
         timeout(DEADLINE, self.handle.task).await.unwrap().unwrap();
     }
@@ -572,189 +634,21 @@ impl Peer {
         let frame = [&[0x49, 0x7E, kind], &len[..], body].concat();
         self.socket.write_all(&frame)
     }
-
-    /// Content of `whole` from `offset`, cut off before byte `until`.
-    fn content(&mut self, whole: &[u8], offset: u64, until: usize, version: Option<Version>) {
-        let size = whole.len() as u64;
-        self.reply(&Reply::Content(Content {
-            size,
-            offset,
-            mtime: None,
-            version,
-        }));
-        let mut at = offset;
-        while at < size {
-            let mut out = Vec::new();
-            let run = self.codec.next_run(at, size - at, &mut out);
-            let _ = self.socket.write_all(&out);
-            let index = |at| usize::try_from(at).unwrap();
-            let (from, to) = (index(at), index(at + run));
-            let _ = self.socket.write_all(&whole[from..to.min(until).max(from)]);
-            if to > until {
-                return;
-            }
-            at += run;
-        }
-        let mut out = Vec::new();
-        self.codec.finish(None, &mut out);
-        let _ = self.socket.write_all(&out);
-    }
 }
 
 fn pattern(size: u32) -> Vec<u8> {
     (0..size).map(|n| (n % 249) as u8).collect()
 }
 
-fn mark(byte: u8) -> Option<Version> {
-    Version::new(&[byte; 4])
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pause_and_resume_go_on_from_the_offset() {
-    for make in [Make::Best, Make::Named] {
-        let offsets = Arc::new(Mutex::new(Vec::new()));
-        let seen = Arc::clone(&offsets);
-        let whole = pattern(2_000_000);
-        let content = whole.clone();
-        let addr = fake(move |_, socket| {
-            let Some(mut peer) = Peer::greet(socket) else {
-                return;
-            };
-            while let Some(Request::Get {
-                offset, version, ..
-            }) = peer.request()
-            {
-                seen.lock().unwrap().push((offset, version));
-                let until = if offset == 0 {
-                    1_200_000
-                } else {
-                    content.len()
-                };
-                peer.content(&content, offset, until, mark(1));
-                if offset == 0 {
-                    until_closed(&mut peer.socket);
-                }
-            }
-        });
-        let mut bench = Bench::with(Dialect::Deck, addr, OnClash::Fail, 1, make);
-        bench.fetch(&["dir/big"]);
-        let running = bench
-            .until(1, |state| matches!(state, JobState::Running { .. }))
-            .await;
-        let JobState::Running { started } = running else {
-            panic!("{running:?}");
-        };
-        let came = async {
-            while started.progress.done() < 1_200_000 {
-                tokio::time::sleep(Duration::from_millis(2)).await;
-            }
-        };
-        timeout(DEADLINE, came).await.unwrap();
-        bench.command(Command::Pause(JobId(1)));
-        let paused = bench
-            .until(1, |state| matches!(state, JobState::Paused { .. }))
-            .await;
-        assert!(
-            matches!(paused, JobState::Paused { done: 1_200_000 }),
-            "{paused:?}"
-        );
-        assert!(!bench.names().contains(&"big".to_owned()));
-        bench.command(Command::Resume(JobId(1)));
-        assert_eq!(bench.ended(1).await, WELL);
-        assert!(bench.read("big") == whole);
-        assert_eq!(bench.names(), ["big"]);
-        let asked = offsets.lock().unwrap().clone();
-        assert_eq!(asked, [(0, None), (1_200_000, mark(1))], "{make:?}");
-        bench.leave().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_changed_in_the_pause_is_fetched_anew() {
-    // The version of the first and of the second content; without one nothing is believed.
-    for (first, second) in [(mark(1), mark(2)), (None, None)] {
-        let old = pattern(1_000_000);
-        let new: Vec<u8> = old.iter().rev().copied().take(700_000).collect();
-        let due = new.clone();
-        let addr = fake(move |n, socket| {
-            let Some(mut peer) = Peer::greet(socket) else {
-                return;
-            };
-            while let Some(Request::Get {
-                offset, version, ..
-            }) = peer.request()
-            {
-                if n == 0 {
-                    peer.content(&old, offset, 300_000, first.clone());
-                    let _ = peer.socket.shutdown(Shutdown::Write);
-                    until_closed(&mut peer.socket);
-                } else if version.is_some() && version != second {
-                    peer.reply(&Reply::Refused(Refusal::Changed));
-                } else {
-                    peer.content(&new, offset, new.len(), second.clone());
-                }
-            }
-        });
-        let mut bench = Bench::new(Dialect::Deck, addr, OnClash::Fail);
-        bench.fetch(&["f"]);
-        assert_eq!(bench.ended(1).await, (Outcome::Failed, "short"));
-        bench.command(Command::Retry(JobId(1)));
-        assert_eq!(bench.ended(1).await, WELL);
-        assert!(bench.read("f") == due);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_bytes_without_the_end_are_no_file() {
-    // Every byte came, then something that is no end: a retry must ask again.
-    let addr = fake(|n, socket| {
-        let Some(mut peer) = Peer::greet(socket) else {
-            return;
-        };
-        while let Some(Request::Get { offset, .. }) = peer.request() {
-            if n > 0 {
-                peer.reply(&Reply::Refused(Refusal::NotFound));
-                continue;
-            }
-            let whole = b"hello";
-            peer.reply(&Reply::Content(Content {
-                size: 5,
-                offset,
-                mtime: None,
-                version: mark(1),
-            }));
-            let mut out = Vec::new();
-            peer.codec.next_run(0, 5, &mut out);
-            let _ = peer.socket.write_all(&out);
-            let _ = peer.socket.write_all(whole);
-            let _ = peer.frame(0x1C, &[0xA1, 0x00, 0x00]);
-        }
-    });
-    let mut bench = Bench::new(Dialect::Deck, addr, OnClash::Fail);
-    bench.fetch(&["f"]);
-    assert_eq!(bench.ended(1).await, (Outcome::Failed, "malformed"));
-    bench.command(Command::Retry(JobId(1)));
-    assert_eq!(bench.ended(1).await, (Outcome::Failed, "not_found"));
-    assert_eq!(bench.names(), [""; 0]);
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cancel_and_leaving_leave_nothing() {
     for make in [Make::Best, Make::Named] {
-        // The two that these fakes speak.
-        for dialect in [Dialect::Classic, Dialect::Deck] {
+        {
+            let dialect = Dialect::Classic;
             let addr = fake(move |_, mut socket| {
-                if dialect == Dialect::Classic {
-                    classic_request(&mut socket);
-                    let _ = socket.write_all(&response(1_000_000, &pattern(600_000)));
-                    return until_closed(&mut socket);
-                }
-                let Some(mut peer) = Peer::greet(socket) else {
-                    return;
-                };
-                let _ = peer.request();
-                peer.content(&pattern(1_000_000), 0, 600_000, mark(1));
-                until_closed(&mut peer.socket);
+                classic_request(&mut socket);
+                let _ = socket.write_all(&response(1_000_000, &pattern(600_000)));
+                until_closed(&mut socket);
             });
             let mut bench = Bench::with(dialect, addr, OnClash::Fail, 3, make);
             bench.fetch(&["a", "b"]);
@@ -778,50 +672,6 @@ async fn cancel_and_leaving_leave_nothing() {
             let left = std::fs::read_dir(bench.dir.path()).unwrap().count();
             assert_eq!(left, 0, "{make:?} {dialect:?}");
         }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn hostile_contents_are_refused_and_cost_nothing() {
-    fn uint(value: u64) -> Vec<u8> {
-        [&[0x1B], &value.to_be_bytes()[..]].concat()
-    }
-    /// Content of `size` from `offset`, then a block of `len` at `at`.
-    fn head(size: u64, offset: u64, at: u64, len: u64) -> (Vec<u8>, Vec<u8>) {
-        let content = [&[0xA2, 0x00], &uint(size)[..], &[0x01], &uint(offset)].concat();
-        let block = [&[0xA2, 0x00], &uint(at)[..], &[0x01], &uint(len)].concat();
-        (content, block)
-    }
-    for ((content, block), cause) in [
-        (head(10, 0, 0, 1 << 40), "malformed"),
-        (head(10, 0, 0, 11), "malformed"),
-        (head(10, 0, 5, 5), "malformed"),
-        (head(10, 0, 0, 0), "malformed"),
-        (head(10, 3, 3, 7), "malformed"),
-        (head(1 << 40, 0, 0, 16 << 20 | 1), "malformed"),
-        (head(u64::MAX, 0, 0, 1), "no_room"),
-    ] {
-        let addr = fake(move |_, socket| {
-            let Some(mut peer) = Peer::greet(socket) else {
-                return;
-            };
-            let _ = peer.request();
-            let _ = peer.frame(0x17, &content);
-            let _ = peer.frame(0x18, &block);
-            let _ = peer.socket.write_all(&[b'x'; 20]);
-            until_closed(&mut peer.socket);
-        });
-        let mut bench = Bench::new(Dialect::Deck, addr, OnClash::Fail);
-        bench.fetch(&["f"]);
-        let (outcome, why) = bench.ended(1).await;
-        // A vast size is refused by a disk that has no such room, or by its first block.
-        assert_eq!(outcome, Outcome::Failed);
-        assert!(
-            why == cause || why == "no_room",
-            "{why} where {cause} was due"
-        );
-        assert!(!bench.names().contains(&"f".to_owned()));
-        bench.leave().await;
     }
 }
 

@@ -2,16 +2,18 @@
 //!
 //! One task, one connection, asked over a channel. A newer question overtakes
 //! an older one that is still being answered. While nobody asks, a ping now
-//! and then keeps the line open and notices when it is gone.
+//! and then keeps the line open and notices when it is gone; a server that went
+//! away is called again by itself, and the last folder read again when it is back.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::dial::{Failure, Line, Patience, Target};
 use super::memory::Memory;
+use super::pool::{Manner, is_passing};
 use crate::entity::{DisplayName, RemotePath};
 use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
@@ -21,8 +23,11 @@ use crate::net::wire::codec::{Answer, Page, Request};
 const PING_EVERY: Duration = Duration::from_mins(1);
 /// Names taken of one folder: a server that never ends its answer must not fill the memory.
 const NAMES_MAX: usize = 1_000_000;
-/// What a page counts for at the least, so that empty ones come to an end too.
-const PAGE_COST: usize = 64;
+/// Pages taken of one folder: empty ones come to an end too.
+const PAGES_MAX: usize = NAMES_MAX / 64;
+/// The first pause before a server is called again, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The newest question: which folder, and its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +46,50 @@ pub struct Browse {
     pub(super) client: Box<str>,
     pub(super) hub: Arc<Hub>,
     pub(super) questions: watch::Receiver<Option<Question>>,
+    pub(super) away: Away,
+}
+
+/// A server that is not there: when it is called again.
+#[derive(Clone, Copy, Debug)]
+pub struct Away {
+    manner: Manner,
+    pause: Duration,
+    again: Option<Instant>,
+}
+
+impl Away {
+    pub(super) const fn new(manner: Manner) -> Self {
+        Self {
+            manner,
+            pause: FIRST_PAUSE,
+            again: None,
+        }
+    }
+
+    /// It was there.
+    const fn back(&mut self) {
+        self.pause = FIRST_PAUSE;
+        self.again = None;
+    }
+
+    /// It is gone; in how long it is called again, if it is.
+    fn gone(&mut self) -> Option<Duration> {
+        if self.manner == Manner::Brief {
+            return None;
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        self.again = Some(Instant::now() + pause);
+        Some(pause)
+    }
+}
+
+/// Waits until a server is to be called again; for ever where it is not.
+async fn call_again(again: Option<Instant>) {
+    match again {
+        Some(again) => sleep_until(again).await,
+        None => std::future::pending().await,
+    }
 }
 
 impl Browse {
@@ -53,6 +102,10 @@ impl Browse {
                 asked = self.questions.changed() => if asked.is_err() {
                     return;
                 },
+                () = call_again(self.away.again) => {
+                    self.call(&mut line).await;
+                    continue;
+                }
                 alive = keep_alive(&mut line, &mut pinging) => {
                     if let Err(failure) = alive {
                         line = None;
@@ -69,6 +122,19 @@ impl Browse {
             if let Some(question) = question {
                 self.answer(&mut line, &question).await;
             }
+        }
+    }
+
+    /// Calls a server that went away, and reads again what was looked at last.
+    async fn call(&mut self, line: &mut Option<Line>) {
+        self.away.again = None;
+        match self.open().await {
+            Ok(open) => *line = Some(open),
+            Err(failure) => return self.lost(&failure),
+        }
+        let question = self.questions.borrow_and_update().clone();
+        if let Some(question) = question {
+            self.answer(line, &question).await;
         }
     }
 
@@ -93,7 +159,7 @@ impl Browse {
         }
     }
 
-    async fn list(&self, line: &mut Option<Line>, question: &Question) -> Result<(), Failure> {
+    async fn list(&mut self, line: &mut Option<Line>, question: &Question) -> Result<(), Failure> {
         // A line that has been idle may be dead without our knowing: try once more, anew.
         let mut fresh = line.is_none();
         loop {
@@ -112,7 +178,7 @@ impl Browse {
         }
     }
 
-    async fn open(&self) -> Result<Line, Failure> {
+    async fn open(&mut self) -> Result<Line, Failure> {
         self.hub.link(Link::Connecting);
         let line = Line::open(&self.target, self.patience, &self.client).await?;
         let server = line
@@ -121,10 +187,13 @@ impl Browse {
             .map_or_else(DisplayName::default, |welcome| {
                 DisplayName::new(welcome.name.as_bytes())
             });
+        let rights = line.welcome.as_ref().map(|welcome| welcome.rights);
+        let offers = Offers::of(self.target.dialect);
+        self.away.back();
         self.hub.link(Link::Ready {
             server,
-            offers: Offers::of(self.target.dialect),
-            rights: line.welcome.as_ref().map(|welcome| welcome.rights),
+            offers: rights.map_or(offers, |rights| offers.within(rights)),
+            rights,
             pin: line.pipe.peer_pin(),
         });
         Ok(line)
@@ -143,10 +212,11 @@ impl Browse {
         let mut room = NAMES_MAX;
         loop {
             match line.hear().await? {
+                Answer::Wait { .. } => {}
                 Answer::Page(page) => {
                     *heard += 1;
-                    let cost = page.entries.len().max(PAGE_COST);
-                    room = room.checked_sub(cost).ok_or_else(too_many)?;
+                    let left = room.checked_sub(page.entries.len());
+                    room = left.filter(|_| *heard <= PAGES_MAX).ok_or_else(too_many)?;
                     let more = page.more;
                     let state = if more {
                         ListingState::More
@@ -174,10 +244,16 @@ impl Browse {
         }));
     }
 
-    fn lost(&self, failure: &Failure) {
+    fn lost(&mut self, failure: &Failure) {
+        // Only what passes by itself is waited for: no code, no key, no version does.
+        let again = if is_passing(failure) {
+            self.away.gone()
+        } else {
+            None
+        };
         self.hub.link(Link::Lost {
             why: DisplayName::from(failure.detail.as_str()),
-            again: None,
+            again,
         });
     }
 }

@@ -78,6 +78,16 @@ pub enum Finish {
     Skipped,
     /// It was told to stop.
     Stopped,
+    /// A folder whose files have joined the queue.
+    Walked {
+        /// Bytes in them.
+        bytes: u64,
+    },
+    /// It is not what it was taken for: a file that has to come by itself.
+    Alone {
+        /// Its bytes.
+        size: u64,
+    },
     /// It did not work.
     Failed(Failure),
 }
@@ -368,7 +378,7 @@ fn stop_of(why: Unreceived, at: u64, size: u64, gap: Duration) -> Stop {
     })
 }
 
-fn unlanded(error: &Unlanded) -> Failure {
+pub(super) fn unlanded(error: &Unlanded) -> Failure {
     let cause = match error {
         Unlanded::Name(_) => "name",
         Unlanded::Taken => "exists",

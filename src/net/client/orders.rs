@@ -4,30 +4,31 @@
 //! `schedule`'s, next door. They know the queue and the commands. They must never
 //! wait: no socket and no file is touched here.
 
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 use super::browse::Question;
-use super::item::{Item, Why, discard};
-use super::{Queue, dial};
-use crate::entity::{Direction, JobId, RemotePath};
+use super::item::{Held, Item, Why};
+use super::limit::Limit;
+use super::pool::Pool;
+use super::trip::Found;
+use super::{Queue, ask, chores};
+use crate::entity::{Direction, JobId, Kind, RemotePath};
 use crate::event::{Clash, Command, JobState, Outgoing, Scope, Wanted};
+use crate::net::hub::Hub;
 
 impl Queue {
     pub(super) fn obey(&mut self, command: Command) {
         match command {
             Command::Open(path) => self.open(path),
             Command::Fetch(wanted) => {
-                for Wanted { path, size, .. } in wanted {
-                    self.put(None, path, size);
+                for Wanted { path, size, kind } in wanted {
+                    let name = String::from_utf8_lossy(path.file_name()).into_owned();
+                    self.put(Item::new(Direction::In, path, name, kind, size));
                 }
             }
-            Command::Send(outgoing) => {
-                for Outgoing { local, path } in outgoing {
-                    self.put(Some(local), path, None);
-                }
-            }
+            Command::Send(outgoing) => self.send(outgoing),
             Command::Rename { from, to } => self.rename(from, to),
             Command::Help => self.help(),
             Command::Pause(job) => self.pause(job),
@@ -38,15 +39,27 @@ impl Queue {
             Command::ClearEnded => self.clear_ended(),
             Command::Answer { job, clash, scope } => self.answer(job, clash, scope),
             Command::Standing(clash) => self.standing = clash,
-            Command::MakeFolder(_)
-            | Command::Delete(_)
-            | Command::Count { .. }
-            | Command::Hash(_)
-            | Command::LookLocal(_)
-            | Command::Limit { .. }
-            | Command::Restore(_)
+            Command::MakeFolder(path) => {
+                let (pool, hub) = self.chore();
+                self.tracker.spawn(chores::tell_made(pool, hub, path));
+            }
+            Command::Delete(doomed) => {
+                let (pool, hub) = self.chore();
+                self.tracker.spawn(chores::tell_deleted(pool, hub, doomed));
+            }
+            Command::Count { request, what } => {
+                let (pool, hub) = self.chore();
+                self.tracker.spawn(chores::count(pool, hub, request, what));
+            }
+            Command::Hash(path) => self.hash(path),
+            Command::LookLocal(path) => {
+                let hub = Arc::clone(&self.hub);
+                self.tracker.spawn(chores::look_local(hub, path));
+            }
+            Command::Limit { job, rate } => self.limit(job, rate),
+            Command::Restore(restore) => self.restore(restore),
             // A server's, or handled by the loop.
-            | Command::Kick(_) | Command::Leave { .. } | Command::Abort => {}
+            Command::Kick(_) | Command::Leave { .. } | Command::Abort => {}
         }
     }
 
@@ -62,39 +75,92 @@ impl Queue {
         self.ask.send_replace(Some(question));
     }
 
-    /// Puts an item at the end: an upload of `local`, or a download.
-    fn put(&mut self, local: Option<PathBuf>, path: RemotePath, size: Option<u64>) {
+    /// Puts an item at the end.
+    pub(super) fn put(&mut self, mut item: Item) -> JobId {
         let job = JobId(self.next_job);
         self.next_job += 1;
-        let target = String::from_utf8_lossy(path.file_name()).into_owned();
-        self.items.insert(
-            job,
-            Item {
-                direction: match local {
-                    Some(_) => Direction::Out,
-                    None => Direction::In,
-                },
-                local,
-                path,
-                target,
-                size,
-                state: JobState::Queued,
-                clash: None,
-                kept: None,
-                ran: Duration::ZERO,
-                running: None,
-            },
-        );
+        item.place = self.order.len();
+        self.from = self.from.min(item.place);
+        self.items.insert(job, item);
         self.order.push(job);
-        self.tell_at(job, self.order.len() - 1);
+        self.tell(job);
+        self.stir();
+        job
+    }
+
+    /// Queues what is to be sent. Over deck it is looked at first: a folder is walked,
+    /// and what is small shares a line.
+    fn send(&mut self, outgoing: Vec<Outgoing>) {
+        if !self.dial.target.dialect.is_deck() {
+            for Outgoing { local, path } in outgoing {
+                let name = String::from_utf8_lossy(path.file_name()).into_owned();
+                let mut item = Item::new(Direction::Out, path, name, Kind::File, None);
+                item.local = Some(local);
+                self.put(item);
+            }
+            return;
+        }
+        let teller = self.teller(JobId(0));
+        self.tracker.spawn_blocking(move || {
+            let found = outgoing.into_iter().map(|Outgoing { local, path }| {
+                // What cannot be looked at cannot be opened either: that says why.
+                let meta = local.metadata().ok();
+                let is_dir = meta.as_ref().is_some_and(std::fs::Metadata::is_dir);
+                Found {
+                    path,
+                    folder: String::new(),
+                    size: meta.filter(|_| !is_dir).map(|meta| meta.len()),
+                    kind: if is_dir { Kind::Dir } else { Kind::File },
+                    local: Some(local),
+                    failure: None,
+                }
+            });
+            teller.found(found.collect());
+        });
+    }
+
+    /// What a chore beside the queue needs.
+    fn chore(&self) -> (Arc<Pool>, Arc<Hub>) {
+        (Arc::clone(&self.pool), Arc::clone(&self.hub))
+    }
+
+    fn hash(&mut self, path: RemotePath) {
+        let (pool, hub) = self.chore();
+        let tracker = &self.tracker;
+        let asked = self.hashes.get_or_insert_with(|| {
+            let (asked, asking) = mpsc::unbounded_channel();
+            tracker.spawn(chores::hashes(pool, hub, asking));
+            asked
+        });
+        let _ = asked.send(path);
+    }
+
+    fn limit(&mut self, job: Option<JobId>, rate: Option<u64>) {
+        let Some(job) = job else {
+            return self.pool.limit.set(rate);
+        };
+        let Some(item) = self.items.get_mut(&job) else {
+            return;
+        };
+        match &item.limit {
+            Some(limit) => limit.set(rate),
+            None => item.limit = Some(Arc::new(Limit::new(rate))),
+        }
+        self.tell(job);
     }
 
     /// Renames beside the queue; the answer is a note.
     fn rename(&self, from: RemotePath, to: RemotePath) {
+        if self.dial.target.dialect.is_deck() {
+            let (pool, hub) = self.chore();
+            self.tracker
+                .spawn(chores::tell_renamed(pool, hub, from, to));
+            return;
+        }
         let (target, patience) = (self.dial.target.clone(), self.dial.patience);
         let (name, hub) = (self.dial.name.clone(), Arc::clone(&self.hub));
         self.tracker.spawn(async move {
-            match dial::rename(&target, patience, &name, &from, &to).await {
+            match ask::rename(&target, patience, &name, &from, &to).await {
                 Ok(()) => hub.note(
                     "renamed",
                     &format!("{} is now {}", from.shown(), to.shown()),
@@ -112,7 +178,7 @@ impl Queue {
         let (target, patience) = (self.dial.target.clone(), self.dial.patience);
         let (name, hub) = (self.dial.name.clone(), Arc::clone(&self.hub));
         self.tracker.spawn(async move {
-            match dial::help(&target, patience, &name).await {
+            match ask::help(&target, patience, &name).await {
                 Ok(text) => hub.note("help", &text),
                 Err(failure) => hub.note("help", &format!("no help: {}", failure.detail)),
             }
@@ -129,7 +195,7 @@ impl Queue {
                 running.stop.cancel();
             }
             (JobState::Queued, None) => {
-                let done = item.kept.as_ref().map_or(0, |kept| kept.at);
+                let done = item.kept.as_ref().map_or(0, Held::at);
                 item.state = JobState::Paused { done };
                 self.tell(job);
             }
@@ -148,7 +214,9 @@ impl Queue {
         };
         if again {
             item.state = JobState::Queued;
+            self.from = self.from.min(item.place);
             self.tell(job);
+            self.stir();
         }
     }
 
@@ -162,6 +230,7 @@ impl Queue {
         } else if !matches!(item.state, JobState::Ended { .. }) {
             item.give_up("cancelled", "");
             self.tell(job);
+            self.stir();
         }
     }
 
@@ -184,13 +253,15 @@ impl Queue {
                 item.give_up("exists", "skipped: the name is taken");
             } else {
                 item.state = JobState::Queued;
+                self.from = self.from.min(item.place);
             }
             self.tell(job);
+            self.stir();
         }
     }
 
     fn shift(&mut self, job: JobId, shift: Shift) {
-        let Some(at) = self.order.iter().position(|one| *one == job) else {
+        let Some(at) = self.items.get(&job).map(|item| item.place) else {
             return;
         };
         let to = match shift {
@@ -199,9 +270,22 @@ impl Queue {
         };
         let Some(to) = to else { return };
         self.order.swap(at, to);
-        let (one, other) = (self.order[at], self.order[to]);
-        self.tell_at(one, at);
-        self.tell_at(other, to);
+        self.from = self.from.min(at.min(to));
+        self.stir();
+        for place in [at, to] {
+            self.set_place(place);
+        }
+    }
+
+    /// Tells the item at a place where it is now.
+    fn set_place(&mut self, place: usize) {
+        let Some(job) = self.order.get(place).copied() else {
+            return;
+        };
+        if let Some(item) = self.items.get_mut(&job) {
+            item.place = place;
+        }
+        self.tell(job);
     }
 
     fn clear_ended(&mut self) {
@@ -210,7 +294,8 @@ impl Queue {
         self.order.retain(|job| {
             let ended = matches!(items.get(job), Some(item) if matches!(item.state, JobState::Ended { .. }));
             if ended {
-                discard(items.remove(job).and_then(|item| item.kept));
+                // A part on the disk stays for the same command; the others' goes.
+                drop(items.remove(job));
                 cleared.push(*job);
             }
             !ended
@@ -219,8 +304,9 @@ impl Queue {
             return;
         }
         self.hub.remove_jobs(cleared);
-        for at in 0..self.order.len() {
-            self.tell_at(self.order[at], at);
+        self.from = 0;
+        for place in 0..self.order.len() {
+            self.set_place(place);
         }
     }
 }

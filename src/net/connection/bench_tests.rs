@@ -46,7 +46,11 @@ impl Bench {
     }
 
     pub fn with(rights: Rights, limits: Limits, floor: Floor, way: Way) -> Self {
-        let dir = TempDir::new().unwrap();
+        Self::on(TempDir::new().unwrap(), rights, limits, floor, way)
+    }
+
+    /// On a folder that is there.
+    pub fn on(dir: TempDir, rights: Rights, limits: Limits, floor: Floor, way: Way) -> Self {
         let door = Door::bind(([127, 0, 0, 1], 0).into(), Speak::Only(Dialect::Deck)).unwrap();
         let addr = door.addr();
         let writes = rights.upload || rights.rename || rights.delete;
@@ -56,13 +60,16 @@ impl Bench {
         });
         let handle = start(Engine::Serve(Serve {
             rights,
+            porter: None,
             landing,
             doors: vec![door],
             store: Arc::new(Store::open(dir.path(), Dotfiles::Hidden).unwrap()),
             limits,
             way,
             name: "bench".into(),
+            porter: None,
             notes: Vec::new(),
+            porter: None,
         }));
         Self {
             dir,

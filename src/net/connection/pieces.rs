@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::spawn_blocking;
 
 use super::incoming::Incoming;
-use super::leave::lost;
+use super::leave::{lost, out_of_time};
 use super::receive::{Unkept, at_work};
-use super::{Over, Talk, out_of_time};
+use super::{Over, Talk};
 use crate::entity::{Root, Rule};
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::{Order, Unreceived};
@@ -120,7 +120,8 @@ impl Talk {
             return Ok(Run::Known);
         }
         // What lies in the input was counted when it was read.
-        let early = AtomicU64::new(self.input.len() as u64);
+        let early = self.input.len() as u64;
+        let came = AtomicU64::new(0);
         let dials = guard.dials();
         let order = Order {
             at: offset,
@@ -128,9 +129,8 @@ impl Talk {
             patience: self.context.limits.stall,
             stop: guard.cancel(),
             count: |read: u64| {
-                let counted = early.load(Relaxed).min(read);
-                early.fetch_sub(counted, Relaxed);
-                dials.add_in(read - counted);
+                let before = came.fetch_add(read, Relaxed);
+                dials.add_in(read - read.min(early.saturating_sub(before)));
                 xfer.add(read);
             },
             hasher: incoming
@@ -149,7 +149,11 @@ impl Talk {
             }),
             Err(Unreceived::Socket(error)) => Err(Unkept::Lost(lost(&error))),
             Err(Unreceived::Short) => Err(Unkept::Lost(gone())),
-            Err(Unreceived::Disk(error)) => Err(Unkept::Disk(error)),
+            Err(Unreceived::Disk(error)) => {
+                // Behind it come frames again.
+                self.forget_run(guard, len - came.load(Relaxed)).await?;
+                Err(Unkept::Disk(error))
+            }
             Err(Unreceived::Stalled) => Err(Unkept::Lost(out_of_time(guard, Rule::Stall).await)),
             // Sentenced: the talk is over as soon as it looks.
             Err(Unreceived::Stopped) => std::future::pending().await,

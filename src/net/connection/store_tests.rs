@@ -409,6 +409,67 @@ async fn a_size_that_nobody_has_room_for_is_refused_at_once() {
     assert_eq!(bench.names(), Vec::<String>::new());
 }
 
+/// Unmounts when dropped.
+struct Small(std::path::PathBuf);
+
+impl Drop for Small {
+    fn drop(&mut self) {
+        let mut command = std::process::Command::new("umount");
+        let _ = command.arg("-l").arg(&self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+async fn a_disk_that_fills_up_is_said_at_once_and_what_is_there_is_kept() {
+    let dir = assert_fs::TempDir::new().unwrap();
+    let mounted = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=32m", "tmpfs"])
+        .arg(dir.path())
+        .stderr(std::process::Stdio::null())
+        .status();
+    if !mounted.is_ok_and(|status| status.success()) {
+        let required = std::env::var("FERRYDECK_REQUIRE_ALL").is_ok_and(|all| all == "1");
+        assert!(!required, "needs root");
+        eprintln!("skipped: needs root/mount");
+        return;
+    }
+    let _small = Small(dir.path().to_owned());
+    let limits = Limits::default();
+    let mut bench = Bench::on(dir, ALL, limits, Floor::Bytes(0), Way::BEST);
+    let content = noise(4 * B, 19);
+    let mut deck = bench.greet().await;
+    let answer = deck.ask(&put("big", &content, Pace::Asked)).await;
+    assert_eq!(answer, here(&[]));
+    // Somebody else is faster: room for one block is left.
+    bench.file("filler", &vec![1; 26 << 20]);
+    let mut all = Vec::new();
+    for index in 0..4 {
+        all.extend(deck.block_bytes(&content, index, None));
+    }
+    deck.codec.close(Ok(Some(root_of(&content))), &mut all);
+    deck.send(&all).await;
+    assert_eq!(deck.hear().await, refused(Refusal::NoRoom));
+    // What was still on its way is read and forgotten; the talk goes on.
+    let pong = deck.ask(&Request::Ping { token: 8 }).await;
+    assert_eq!(pong, Answer::Pong { token: 8 });
+    let ended = bench.ended().await;
+    assert_eq!((ended.outcome, ended.cause), (Outcome::Failed, "no_room"));
+    let whole = bench.dir.path().join("filler");
+    std::fs::remove_file(whole).unwrap();
+    let answer = deck.ask(&put("big", &content, Pace::Asked)).await;
+    let Answer::Here { blocks } = answer else {
+        panic!("{answer:?}");
+    };
+    let there: u64 = blocks.iter().map(|span| span.count).sum();
+    assert_eq!(there, 1, "{blocks:?}");
+    for index in 1..4 {
+        deck.block(&content, index, None).await;
+    }
+    assert_eq!(deck.close(&content).await, stored("big", &content));
+    assert!(bench.read("big") == content);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kick_keeps_what_is_there() {
     let mut bench = Bench::new(ALL);

@@ -70,6 +70,21 @@ enum Over {
 }
 
 impl Landing {
+    /// Removes what an earlier try for a name has left, unless somebody holds it.
+    pub fn forget(&self, name: &str) {
+        let hash = blake3::hash(name.as_bytes()).to_hex();
+        let part = format!("{RESERVED}{}.part", &hash[..16]);
+        let note = format!("{RESERVED}{}.state", &hash[..16]);
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(held) = openat(&*self.dir, part.as_str(), flags, Mode::empty()) else {
+            return;
+        };
+        if flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            let _ = unlinkat(&*self.dir, note.as_str(), AtFlags::empty());
+            let _ = unlinkat(&*self.dir, part.as_str(), AtFlags::empty());
+        }
+    }
+
     /// Begins a file of exactly `size` bytes, or goes on with one that was begun with
     /// the same mark. Whatever else stands under the reserved names is replaced.
     ///

@@ -1,0 +1,1196 @@
+//! Our client against a deck server made of memory: honest, or faulty as a test says.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set its scene has failed"
+)]
+
+use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+use tokio::time::timeout;
+
+use super::tests::{Bench, DEADLINE, fake};
+use super::*;
+use crate::entity::{Dialect, Direction, Entry, Kind, Outcome, Rights, Root};
+use crate::event::{Counted, Doomed, Hashed, JobState, Link, ListingState, Outgoing, Wanted};
+use crate::net::tree::{BLOCK, BlockHasher, block_len, blocks, merge};
+use crate::net::wire::codec::{
+    Content, Page, Piece, Refusal, Reply, Request, ServerCodec, Span, Stored, Values, Version,
+    Welcome,
+};
+use crate::net::wire::server_codec;
+
+const WELL: (Outcome, &str) = (Outcome::CompleteHash, "");
+
+/// What goes wrong with one answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Fault {
+    None,
+    Refuse(Refusal),
+    /// One byte of this block is another.
+    Flip(u64),
+    /// The connection is closed behind so many bytes of payload.
+    Cut(u64),
+    /// Nothing comes any more behind so many bytes of payload, and nothing is closed.
+    Stall(u64),
+    /// Another root than the file's is told.
+    Root,
+    /// The file is announced with another size.
+    Size,
+    /// Nothing is said any more.
+    Silence,
+}
+
+type Faults = Box<dyn Fn(&World, &Request) -> Fault + Send + Sync>;
+
+/// What the server holds, and what it was asked.
+struct World {
+    files: Mutex<BTreeMap<String, (Vec<u8>, u8)>>,
+    folders: Mutex<Vec<String>>,
+    log: Mutex<Vec<Request>>,
+    conns: AtomicUsize,
+    faults: Faults,
+}
+
+fn values(whole: &[u8]) -> Vec<[u8; 32]> {
+    let size = whole.len() as u64;
+    (0..blocks(size))
+        .map(|index| {
+            let mut hasher = BlockHasher::new(size, index);
+            hasher.update(block(whole, index));
+            hasher.value()
+        })
+        .collect()
+}
+
+fn block(whole: &[u8], index: u64) -> &[u8] {
+    let from = usize::try_from(index * BLOCK).unwrap();
+    let len = usize::try_from(block_len(whole.len() as u64, index)).unwrap();
+    &whole[from..from + len]
+}
+
+fn root(whole: &[u8]) -> Root {
+    Root(*blake3::hash(whole).as_bytes())
+}
+
+fn pattern(size: usize) -> Vec<u8> {
+    (0..size).map(|n| u8::try_from(n % 249).unwrap()).collect()
+}
+
+impl World {
+    fn serve(
+        files: &[(&str, Vec<u8>)],
+        faults: impl Fn(&Self, &Request) -> Fault + Send + Sync + 'static,
+    ) -> (Arc<Self>, SocketAddr) {
+        let files = files
+            .iter()
+            .map(|(name, whole)| ((*name).to_owned(), (whole.clone(), 1)));
+        let world = Arc::new(Self {
+            files: Mutex::new(files.collect()),
+            folders: Mutex::default(),
+            log: Mutex::default(),
+            conns: AtomicUsize::new(0),
+            faults: Box::new(faults),
+        });
+        let served = Arc::clone(&world);
+        let addr = fake(move |_, socket| {
+            served.conns.fetch_add(1, SeqCst);
+            let _ = Conn::new(socket).run(&served);
+        });
+        (world, addr)
+    }
+
+    fn replace(&self, name: &str, whole: Vec<u8>) {
+        let mut files = self.files.lock().unwrap();
+        let version = files.get(name).map_or(1, |(_, version)| version + 1);
+        files.insert(name.to_owned(), (whole, version));
+    }
+
+    fn file(&self, name: &str) -> Option<(Vec<u8>, Version)> {
+        let files = self.files.lock().unwrap();
+        let (whole, version) = files.get(name)?;
+        Some((whole.clone(), Version::new(&[*version; 4]).unwrap()))
+    }
+
+    /// Every stretch asked for: from which byte, up to which, and how checked.
+    fn fetches(&self) -> Vec<(u64, Option<u64>, Check)> {
+        let log = self.log.lock().unwrap();
+        log.iter()
+            .filter_map(|request| match request {
+                Request::Fetch {
+                    offset,
+                    until,
+                    check,
+                    ..
+                } => Some((*offset, *until, *check)),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn entries(&self, folder: &str) -> Vec<Entry> {
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        let files = self.files.lock().unwrap();
+        let mut found = BTreeMap::new();
+        let folders = self.folders.lock().unwrap();
+        let names = files.keys().map(|name| (name, Kind::File));
+        for (name, kind) in names.chain(folders.iter().map(|name| (name, Kind::Dir))) {
+            let Some(rest) = name.strip_prefix(&prefix).filter(|rest| !rest.is_empty()) else {
+                continue;
+            };
+            match rest.split_once('/') {
+                Some((folder, _)) => found.insert(folder.to_owned(), (Kind::Dir, 0)),
+                None if kind == Kind::Dir => found.insert(rest.to_owned(), (Kind::Dir, 0)),
+                None => found.insert(rest.to_owned(), (Kind::File, files[name].0.len() as u64)),
+            };
+        }
+        found
+            .into_iter()
+            .map(|(name, (kind, size))| Entry {
+                name: name.into(),
+                kind,
+                size,
+                mtime: 1_000_000_000,
+            })
+            .collect()
+    }
+}
+
+struct Conn {
+    socket: TcpStream,
+    codec: Box<dyn ServerCodec>,
+    input: Vec<u8>,
+}
+
+impl Conn {
+    fn new(socket: TcpStream) -> Self {
+        Self {
+            socket,
+            codec: server_codec(Dialect::Deck, crate::entity::Speak::Auto),
+            input: Vec::new(),
+        }
+    }
+
+    fn more(&mut self) -> Option<()> {
+        let mut bytes = vec![0; 64 << 10];
+        let read = self.socket.read(&mut bytes).ok().filter(|&read| read > 0)?;
+        self.input.extend_from_slice(&bytes[..read]);
+        Some(())
+    }
+
+    fn request(&mut self) -> Option<Request> {
+        loop {
+            if let Some((used, request)) = self.codec.decode(&self.input).ok()? {
+                self.input.drain(..used);
+                return Some(request);
+            }
+            self.more()?;
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) -> Option<()> {
+        self.socket.write_all(bytes).ok()
+    }
+
+    fn reply(&mut self, reply: &Reply) -> Option<()> {
+        let mut out = Vec::new();
+        self.codec.encode(reply, &mut out);
+        self.say(&out)
+    }
+
+    fn run(mut self, world: &World) -> Option<()> {
+        loop {
+            let request = self.request()?;
+            let fault = (world.faults)(world, &request);
+            world.log.lock().unwrap().push(request.clone());
+            match fault {
+                Fault::Refuse(refusal) => {
+                    self.reply(&Reply::Refused(refusal))?;
+                    continue;
+                }
+                Fault::Silence => {
+                    while self.more().is_some() {}
+                    return None;
+                }
+                _ => {}
+            }
+            self.answer(world, request, &fault)?;
+        }
+    }
+
+    fn answer(&mut self, world: &World, request: Request, fault: &Fault) -> Option<()> {
+        let text = |path: &RemotePath| path.as_str().unwrap().to_owned();
+        match request {
+            Request::Hello { .. } => self.reply(&Reply::Welcome(Welcome {
+                name: "fake".into(),
+                rights: Rights::NEWCOMER,
+            })),
+            Request::Ping { token } => self.reply(&Reply::Pong { token }),
+            Request::Stat { path } => self.stat(world, &text(&path)),
+            Request::List { path } => {
+                let entries = world.entries(&text(&path));
+                self.reply(&Reply::Page(Page {
+                    entries,
+                    ..Page::default()
+                }))
+            }
+            Request::Fetch {
+                path,
+                offset,
+                until,
+                version,
+                check,
+            } => match world.file(&text(&path)) {
+                None => self.reply(&Reply::Refused(Refusal::NotFound)),
+                Some((_, now)) if version.is_some_and(|version| version != now) => {
+                    self.reply(&Reply::Refused(Refusal::Changed))
+                }
+                Some((whole, version)) => {
+                    let stretch = (offset, until.unwrap_or(u64::MAX), check);
+                    self.stretch(&whole, version, stretch, fault)
+                }
+            },
+            Request::Tree { path, .. } => {
+                let (whole, version) = world.file(&text(&path))?;
+                let values = match fault {
+                    // Only the root is wrong, or the root follows from what was asked.
+                    Fault::Root => Values {
+                        root: Some(Root([9; 32])),
+                        ..Values::default()
+                    },
+                    _ => Values {
+                        root: Some(root(&whole)),
+                        ..Values::default()
+                    },
+                };
+                self.reply(&Reply::Values(Values {
+                    values: match &request_detail(world) {
+                        Some(crate::net::wire::codec::Detail::Values) => self::values(&whole),
+                        _ => Vec::new(),
+                    },
+                    size: whole.len() as u64,
+                    version: Some(version),
+                    ..values
+                }))
+            }
+            Request::Store { path, size, terms } => {
+                let eager = terms.pace == crate::net::wire::codec::Pace::Eager;
+                self.store(world, &text(&path), size, eager, fault)
+            }
+            Request::MakeFolder { path } => {
+                world.folders.lock().unwrap().push(text(&path));
+                self.reply(&Reply::Done)
+            }
+            Request::Delete { path } => {
+                let path = text(&path);
+                let file = world.files.lock().unwrap().remove(&path);
+                if file.is_none() && !world.entries(&path).is_empty() {
+                    return self.reply(&Reply::Refused(Refusal::NotEmpty));
+                }
+                world
+                    .folders
+                    .lock()
+                    .unwrap()
+                    .retain(|folder| *folder != path);
+                self.reply(&Reply::Done)
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn stat(&mut self, world: &World, path: &str) -> Option<()> {
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let entry = |kind, size| Entry {
+            name: name.into(),
+            kind,
+            size,
+            mtime: 1_000_000_000,
+        };
+        let reply = match world.file(path) {
+            Some((whole, version)) => Reply::Stat {
+                entry: entry(Kind::File, whole.len() as u64),
+                version: Some(version),
+            },
+            None if world.entries(path).is_empty() => Reply::Refused(Refusal::NotFound),
+            None => Reply::Stat {
+                entry: entry(Kind::Dir, 0),
+                version: None,
+            },
+        };
+        self.reply(&reply)
+    }
+
+    fn stretch(
+        &mut self,
+        whole: &[u8],
+        version: Version,
+        (offset, until, check): (u64, u64, Check),
+        fault: &Fault,
+    ) -> Option<()> {
+        let size = whole.len() as u64 + u64::from(*fault == Fault::Size);
+        let until = until.min(size);
+        self.reply(&Reply::Stretch {
+            content: Content {
+                size,
+                offset,
+                mtime: Some(1_000_000_000),
+                version: Some(version),
+            },
+            until,
+        })?;
+        let mut sent = 0;
+        for index in offset / BLOCK..until.div_ceil(BLOCK) {
+            let mut out = Vec::new();
+            let at = index * BLOCK;
+            self.codec.next_run(at, until - at, &mut out);
+            self.say(&out)?;
+            let mut bytes = block(whole, index).to_vec();
+            if *fault == Fault::Flip(index) {
+                bytes[7] ^= 1;
+            }
+            if let Fault::Cut(cut) | Fault::Stall(cut) = fault
+                && sent + bytes.len() as u64 > *cut
+            {
+                self.say(&bytes[..usize::try_from(cut - sent).unwrap()])?;
+                while matches!(fault, Fault::Stall(_)) && self.more().is_some() {}
+                return None;
+            }
+            sent += bytes.len() as u64;
+            self.say(&bytes)?;
+            let mut out = Vec::new();
+            let mut hasher = BlockHasher::new(whole.len() as u64, index);
+            hasher.update(block(whole, index));
+            let value = hasher.value();
+            self.codec
+                .seal((check != Check::None).then_some(value), &mut out);
+            self.say(&out)?;
+        }
+        let root = match fault {
+            Fault::Root => Root([9; 32]),
+            _ => root(whole),
+        };
+        let mut out = Vec::new();
+        self.codec.close(Ok(Some(root)), &mut out);
+        self.say(&out)
+    }
+
+    /// Takes a payload; the first block it has already if the file was begun before.
+    fn store(
+        &mut self,
+        world: &World,
+        path: &str,
+        size: u64,
+        eager: bool,
+        fault: &Fault,
+    ) -> Option<()> {
+        let mut whole = vec![0; usize::try_from(size).unwrap()];
+        if !eager {
+            let begun = world.file(&format!("{path}.begun"));
+            let mut here = Vec::new();
+            if let Some((begun, _)) = begun {
+                whole[..begun.len()].copy_from_slice(&begun);
+                here.push(Span {
+                    first: 0,
+                    count: blocks(begun.len() as u64),
+                });
+            }
+            self.reply(&Reply::Here { blocks: here })?;
+        }
+        if !self.payload(&mut whole, fault)? {
+            return self.reply(&Reply::Refused(Refusal::Changed));
+        }
+        if let Fault::Flip(index) = fault {
+            let first = *index;
+            let again = Reply::Again {
+                blocks: vec![Span { first, count: 1 }],
+            };
+            self.reply(&again)?;
+            self.payload(&mut whole, fault)?;
+        }
+        let root = match fault {
+            Fault::Root => Root([9; 32]),
+            _ => root(&whole),
+        };
+        world.replace(path, whole);
+        let name = path.rsplit('/').next().unwrap_or_default();
+        self.reply(&Reply::Stored(Stored {
+            name: name.into(),
+            root: Some(root),
+        }))
+    }
+
+    fn payload(&mut self, whole: &mut [u8], fault: &Fault) -> Option<bool> {
+        let mut taken = 0;
+        loop {
+            let piece = loop {
+                if let Some((used, piece)) = self.codec.piece(&self.input).ok()? {
+                    self.input.drain(..used);
+                    break piece;
+                }
+                self.more()?;
+            };
+            match piece {
+                Piece::Run { offset, len } => {
+                    let (from, len) = (
+                        usize::try_from(offset).unwrap(),
+                        usize::try_from(len).unwrap(),
+                    );
+                    while self.input.len() < len {
+                        self.more()?;
+                    }
+                    whole[from..from + len].copy_from_slice(&self.input[..len]);
+                    self.input.drain(..len);
+                    taken += len as u64;
+                    if matches!(fault, Fault::Cut(cut) if taken > *cut) {
+                        return None;
+                    }
+                }
+                Piece::Sealed { .. } => {}
+                Piece::End { .. } => return Some(true),
+                Piece::GivenUp(_) => return Some(false),
+            }
+        }
+    }
+}
+
+fn request_detail(world: &World) -> Option<crate::net::wire::codec::Detail> {
+    match world.log.lock().unwrap().last()? {
+        Request::Tree { detail, .. } => Some(*detail),
+        _ => None,
+    }
+}
+
+/// A fault for the first stretches only.
+fn at_first(times: usize, fault: Fault) -> impl Fn(&World, &Request) -> Fault + Send + Sync {
+    let left = AtomicUsize::new(times);
+    move |_, request| {
+        let meant = matches!(request, Request::Fetch { .. } | Request::Store { .. });
+        let less = |left: usize| left.checked_sub(1);
+        if meant && left.fetch_update(SeqCst, SeqCst, less).is_ok() {
+            fault.clone()
+        } else {
+            Fault::None
+        }
+    }
+}
+
+fn bench(addr: SocketAddr) -> Bench {
+    Bench::new(Dialect::Deck, addr, OnClash::Fail)
+}
+
+fn large() -> Vec<u8> {
+    pattern(usize::try_from(3 * BLOCK).unwrap() + 5)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_is_complete_when_its_hash_agrees() {
+    for size in [0, 1, 5_000, 3 * 4_194_304 + 5] {
+        let (world, addr) = World::serve(&[("a", pattern(size))], |_, _| Fault::None);
+        let mut bench = bench(addr);
+        bench.fetch(&["a"]);
+        assert_eq!(bench.ended(1).await, WELL, "{size}");
+        assert!(bench.read("a") == pattern(size));
+        assert_eq!(bench.names(), ["a"]);
+        let time = std::fs::metadata(bench.dir.path().join("a"))
+            .unwrap()
+            .modified()
+            .unwrap();
+        let second = time
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap()
+            .as_secs();
+        assert_eq!(second, 1_000_000_000);
+        assert_eq!(world.fetches().len(), 1);
+        bench.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flipped_byte_costs_one_block() {
+    let (world, addr) = World::serve(&[("a", large())], at_first(1, Fault::Flip(1)));
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(bench.read("a") == large());
+    let again = (BLOCK, Some(2 * BLOCK), Check::Blocks);
+    assert_eq!(world.fetches(), [(0, None, Check::Blocks), again]);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_always_bad_fails_and_leaves_no_file() {
+    let (world, addr) = World::serve(&[("a", large())], |_, _| Fault::Flip(1));
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, (Outcome::Failed, "corrupt"));
+    assert!(!bench.names().contains(&"a".to_owned()));
+    let checks: Vec<Check> = world
+        .fetches()
+        .iter()
+        .skip(1)
+        .map(|fetch| fetch.2)
+        .collect();
+    let usual = Check::Blocks;
+    assert_eq!(checks, [usual, usual, usual, Check::Anew]);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_root_that_never_agrees_fails() {
+    let (_, addr) = World::serve(&[("a", large())], |_, request| match request {
+        Request::Hello { .. } => Fault::None,
+        _ => Fault::Root,
+    });
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, (Outcome::Failed, "corrupt"));
+    assert!(!bench.names().contains(&"a".to_owned()));
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_size_than_announced_is_refused() {
+    let (_, addr) = World::serve(&[("a", vec![7; 5_000])], at_first(9, Fault::Size));
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, (Outcome::Failed, "malformed"));
+    assert_eq!(bench.names(), [""; 0]);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_changes_meanwhile_is_fetched_anew() {
+    let (_, addr) = World::serve(&[("a", large())], |world, request| {
+        let first = world.fetches().is_empty();
+        if matches!(request, Request::Fetch { .. }) && first {
+            // Between the question and the answer: the size is the same, the mark is not.
+            let mut other = large();
+            other.reverse();
+            world.replace("a", other);
+        }
+        Fault::None
+    });
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, WELL);
+    let mut other = large();
+    other.reverse();
+    assert!(bench.read("a") == other);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cut_goes_on_from_the_last_whole_block() {
+    let cut = BLOCK + 1_000;
+    let (world, addr) = World::serve(&[("a", large())], at_first(1, Fault::Cut(cut)));
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(bench.read("a") == large());
+    let offsets: Vec<u64> = world.fetches().iter().map(|fetch| fetch.0).collect();
+    assert_eq!(offsets, [0, BLOCK]);
+    let waited = |job: &Arc<Job>| matches!(job.state, JobState::Waiting { .. });
+    assert!(bench.told.iter().any(|(_, job)| waited(job)));
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_opened_again_hashes_what_is_there_and_goes_on() {
+    let silent = |world: &World, request: &Request| {
+        let later = matches!(request, Request::Fetch { offset, .. } if *offset > 0);
+        match request {
+            Request::Fetch { .. } if world.fetches().is_empty() => Fault::Cut(2 * BLOCK + 9),
+            _ if later && world.fetches().len() == 1 => Fault::Silence,
+            _ => Fault::None,
+        }
+    };
+    let (world, addr) = World::serve(&[("a", large())], silent);
+    let mut first = bench(addr);
+    first.fetch(&["a"]);
+    first
+        .until(
+            1,
+            |state| matches!(state, JobState::Waiting { done, .. } if *done == 2 * BLOCK),
+        )
+        .await;
+    let dir = first.abandon().await;
+    // One of the two blocks is spoilt on the disk: only the other is believed.
+    let part = std::fs::read_dir(dir.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|ext| ext == "part"))
+        .unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(part).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[255; 9], 3).unwrap();
+    drop(file);
+    let before = world.fetches().len();
+    let mut second = Bench::again(Dialect::Deck, addr, dir);
+    second.fetch(&["a"]);
+    assert_eq!(second.ended(1).await, WELL);
+    assert!(second.read("a") == large());
+    assert_eq!(second.names(), ["a"]);
+    let offsets: Vec<u64> = world.fetches()[before..]
+        .iter()
+        .map(|fetch| fetch.0)
+        .collect();
+    assert_eq!(offsets, [0, 2 * BLOCK]);
+    second.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_file_comes_over_four_lines() {
+    let whole = pattern((64 << 20) + 3);
+    let (world, addr) = World::serve(&[("a", whole.clone())], |_, _| Fault::None);
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(bench.read("a") == whole);
+    let mut offsets: Vec<u64> = world.fetches().iter().map(|fetch| fetch.0).collect();
+    offsets.sort_unstable();
+    assert_eq!(offsets, [0, 5 * BLOCK, 10 * BLOCK, 15 * BLOCK]);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_checks_is_complete_by_its_length() {
+    let (world, addr) = World::serve(&[("a", large())], |_, _| Fault::None);
+    let means = Means {
+        check: Check::None,
+        ..Means::default()
+    };
+    let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, (Outcome::CompleteLength, ""));
+    assert!(bench.read("a") == large());
+    assert_eq!(world.fetches(), [(0, None, Check::None)]);
+    bench.leave().await;
+}
+
+fn small(count: usize) -> Vec<(String, Vec<u8>)> {
+    let file = |n: usize| (format!("f{n:04}"), pattern(n * 3));
+    (0..count).map(file).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_files_share_lines_and_each_has_its_own_end() {
+    let files = small(300);
+    let held: Vec<(&str, Vec<u8>)> = files
+        .iter()
+        .map(|(name, whole)| (name.as_str(), whole.clone()))
+        .collect();
+    let flipped = AtomicUsize::new(0);
+    let (world, addr) = World::serve(&held, move |_, request| match request {
+        Request::Fetch { path, .. } if path.as_str() == Some("f0007") => {
+            // Twice bad, then good.
+            match flipped.fetch_add(1, SeqCst) {
+                0 | 1 => Fault::Flip(0),
+                _ => Fault::None,
+            }
+        }
+        Request::Fetch { path, .. } if path.as_str() == Some("f0009") => {
+            Fault::Refuse(Refusal::NotFound)
+        }
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    std::fs::write(bench.dir.path().join("f0011"), "mine").unwrap();
+    bench.command(Command::Fetch(
+        files
+            .iter()
+            .map(|(name, whole)| {
+                // One is larger by now than the listing had it.
+                let size = if name == "f0013" {
+                    1
+                } else {
+                    whole.len() as u64
+                };
+                Wanted::file(RemotePath::from(name.as_str()), Some(size))
+            })
+            .collect(),
+    ));
+    let mut ends = BTreeMap::new();
+    while ends.len() < files.len() {
+        for (job, outcome) in bench.some_ends().await {
+            ends.insert(job, outcome);
+        }
+    }
+    for (at, (name, whole)) in files.iter().enumerate() {
+        let due = match name.as_str() {
+            "f0009" => (Outcome::Failed, "not_found"),
+            "f0011" => (Outcome::Failed, "exists"),
+            _ => WELL,
+        };
+        assert_eq!(ends[&JobId(at as u64 + 1)], due, "{name}");
+        if due == WELL {
+            assert!(bench.read(name) == *whole, "{name}");
+        }
+    }
+    assert_eq!(bench.read("f0011"), b"mine");
+    assert_eq!(bench.names().len(), files.len() - 1);
+    assert!(world.conns.load(SeqCst) <= 4, "{:?}", world.conns);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_whose_line_breaks_goes_on() {
+    let files = small(100);
+    let held: Vec<(&str, Vec<u8>)> = files
+        .iter()
+        .map(|(name, whole)| (name.as_str(), whole.clone()))
+        .collect();
+    let cut = AtomicUsize::new(0);
+    let (_, addr) = World::serve(&held, move |_, request| match request {
+        Request::Fetch { path, .. } if path.as_str() == Some("f0050") => {
+            match cut.fetch_add(1, SeqCst) {
+                0 => Fault::Cut(10),
+                _ => Fault::None,
+            }
+        }
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let want = |(name, whole): &(String, Vec<u8>)| {
+        Wanted::file(RemotePath::from(name.as_str()), Some(whole.len() as u64))
+    };
+    bench.command(Command::Fetch(files.iter().map(want).collect()));
+    let mut ends = BTreeMap::new();
+    while ends.len() < files.len() {
+        ends.extend(bench.some_ends().await);
+    }
+    assert!(ends.values().all(|end| *end == WELL), "{ends:?}");
+    assert!(files.iter().all(|(name, whole)| bench.read(name) == *whole));
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_comes_with_all_that_is_in_it() {
+    let files = [
+        ("d/a", pattern(10)),
+        ("d/.hidden", pattern(10)),
+        ("d/.ferrydeck-0.part", pattern(10)),
+        ("d/deep/er/b c", pattern(300_000)),
+        ("d/deep/ü", pattern(0)),
+        ("other", pattern(3)),
+    ];
+    let (world, addr) = World::serve(&files, |_, _| Fault::None);
+    world.folders.lock().unwrap().push("d/empty".to_owned());
+    let mut bench = bench(addr);
+    bench.command(Command::Fetch(vec![Wanted {
+        path: RemotePath::from("d"),
+        size: None,
+        kind: Kind::Dir,
+    }]));
+    let mut ends = BTreeMap::new();
+    while ends.len() < 6 {
+        ends.extend(bench.some_ends().await);
+    }
+    let mut causes: Vec<&str> = ends.values().map(|(_, cause)| *cause).collect();
+    causes.sort_unstable();
+    assert_eq!(causes, ["", "", "", "", "name", "name"]);
+    for (name, whole) in [&files[0], &files[3], &files[4]] {
+        assert!(bench.read(name) == *whole, "{name}");
+    }
+    assert!(bench.dir.path().join("d/empty").is_dir());
+    assert_eq!(bench.names(), ["d"]);
+    assert!(!bench.dir.path().join("d/.hidden").exists());
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endless_folder_has_an_end() {
+    // Every folder holds another one.
+    let addr = fake(|_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            let entry = Entry {
+                name: "d".into(),
+                kind: Kind::Dir,
+                size: 0,
+                mtime: 0,
+            };
+            let reply = match request {
+                Request::Hello { .. } => Reply::Welcome(Welcome::default()),
+                Request::Stat { .. } => Reply::Stat {
+                    entry,
+                    version: None,
+                },
+                Request::List { .. } => Reply::Page(Page {
+                    entries: vec![entry],
+                    ..Page::default()
+                }),
+                other => panic!("{other:?}"),
+            };
+            if conn.reply(&reply).is_none() {
+                return;
+            }
+        }
+    });
+    let mut bench = bench(addr);
+    bench.command(Command::Fetch(vec![Wanted {
+        path: RemotePath::from("d"),
+        size: None,
+        kind: Kind::Dir,
+    }]));
+    let mut ends = BTreeMap::new();
+    while !ends.contains_key(&JobId(1)) {
+        ends.extend(bench.some_ends().await);
+    }
+    // The walk is over, and said what it did not go into.
+    assert!(
+        ends.values()
+            .any(|(outcome, _)| *outcome == Outcome::Failed)
+    );
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_is_missing_is_sent_and_the_root_compared() {
+    let begun = pattern(usize::try_from(BLOCK).unwrap());
+    let (world, addr) = World::serve(&[("up/a.begun", begun)], at_first(1, Fault::Flip(2)));
+    let mut bench = bench(addr);
+    let local = bench.dir.path().join("mine");
+    std::fs::write(&local, large()).unwrap();
+    bench.send(&local, "up/a");
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(world.file("up/a").unwrap().0 == large());
+    let last = bench.told.last().map(|(_, job)| Arc::clone(job)).unwrap();
+    assert_eq!(last.direction, Direction::Out);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_stands_there_otherwise_has_failed() {
+    for size in [100, 3 * 4_194_304] {
+        let (_, addr) = World::serve(&[], at_first(9, Fault::Root));
+        let mut bench = bench(addr);
+        let local = bench.dir.path().join("mine");
+        std::fs::write(&local, pattern(size)).unwrap();
+        bench.send(&local, "a");
+        assert_eq!(bench.ended(1).await, (Outcome::Failed, "corrupt"), "{size}");
+        bench.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_goes_on_after_a_cut() {
+    for (size, cut) in [(5_000, 1_000), (3 * 4_194_304, 2 * BLOCK)] {
+        let (world, addr) = World::serve(&[], at_first(1, Fault::Cut(cut)));
+        let mut bench = bench(addr);
+        let local = bench.dir.path().join("mine");
+        std::fs::write(&local, pattern(size)).unwrap();
+        bench.send(&local, "a");
+        assert_eq!(bench.ended(1).await, WELL, "{size}");
+        assert!(world.file("a").unwrap().0 == pattern(size));
+        bench.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn refusals_of_an_upload_are_said() {
+    for (refusal, cause) in [
+        (Refusal::NoRoom, "no_room"),
+        (Refusal::NotAllowed, "not_allowed"),
+        (Refusal::Exists, "exists"),
+    ] {
+        let (world, addr) = World::serve(&[], move |_, request| match request {
+            Request::Store { .. } => Fault::Refuse(refusal),
+            _ => Fault::None,
+        });
+        let mut bench = bench(addr);
+        let local = bench.dir.path().join("mine");
+        std::fs::write(&local, pattern(5_000_000)).unwrap();
+        bench.send(&local, "a");
+        assert_eq!(bench.ended(1).await, (Outcome::Failed, cause));
+        assert!(world.file("a").is_none());
+        bench.leave().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pause_keeps_what_was_checked_and_a_cancel_does_not() {
+    let (world, addr) = World::serve(&[("a", large())], |world, request| match request {
+        Request::Fetch { .. } if world.fetches().is_empty() => Fault::Stall(BLOCK + 9),
+        Request::Fetch { .. } if world.fetches().len() == 2 => Fault::Stall(9),
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    bench.fetch(&["a"]);
+    let running = |state: &JobState| match state {
+        JobState::Running { started } => Some(Arc::clone(started)),
+        _ => None,
+    };
+    let state = bench.until(1, |state| running(state).is_some()).await;
+    let started = running(&state).unwrap();
+    let verified = async {
+        while started.progress.verified() < BLOCK {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, verified).await.unwrap();
+    bench.command(Command::Pause(JobId(1)));
+    bench
+        .until(
+            1,
+            |state| matches!(state, JobState::Paused { done } if *done == BLOCK),
+        )
+        .await;
+    assert_eq!(bench.names().len(), 2);
+    bench.command(Command::Resume(JobId(1)));
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(bench.read("a") == large());
+    assert_eq!(world.fetches()[1].0, BLOCK);
+    std::fs::remove_file(bench.dir.path().join("a")).unwrap();
+    bench.fetch(&["a"]);
+    bench.until(2, |state| running(state).is_some()).await;
+    bench.command(Command::Cancel(JobId(2)));
+    assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
+    // What had arrived is let go of off the loop, a moment later.
+    let gone = async {
+        while !bench.names().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, gone).await.unwrap();
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_folder_is_sent_with_all_that_is_in_it() {
+    let (world, addr) = World::serve(&[], |_, _| Fault::None);
+    let mut bench = bench(addr);
+    let top = bench.dir.path().join("top");
+    std::fs::create_dir_all(top.join("a/b")).unwrap();
+    std::fs::create_dir(top.join("empty")).unwrap();
+    for n in 0..100 {
+        std::fs::write(top.join(format!("a/f{n}")), pattern(n * 7)).unwrap();
+    }
+    std::fs::write(top.join("a/b/large"), large()).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", top.join("link")).unwrap();
+    bench.send(&top, "up");
+    let mut ends = BTreeMap::new();
+    while ends.len() < 102 {
+        ends.extend(bench.some_ends().await);
+    }
+    assert!(
+        ends.values().all(|(outcome, _)| outcome.went_well()),
+        "{ends:?}"
+    );
+    for n in 0..100 {
+        assert!(world.file(&format!("up/a/f{n}")).unwrap().0 == pattern(n * 7));
+    }
+    assert!(world.file("up/a/b/large").unwrap().0 == large());
+    assert!(world.file("up/link").is_none());
+    let mut folders = world.folders.lock().unwrap().clone();
+    folders.sort();
+    assert_eq!(folders, ["up", "up/a", "up/a/b", "up/empty"]);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_choice_is_counted_and_deleted_from_the_bottom_up() {
+    let files = [
+        ("d/a", pattern(10)),
+        ("d/e/b", pattern(20)),
+        ("c", pattern(3)),
+        ("kept", pattern(1)),
+    ];
+    let (world, addr) = World::serve(&files, |_, _| Fault::None);
+    let mut bench = bench(addr);
+    let choice = || {
+        let doomed = |path, kind| Doomed {
+            path: RemotePath::from(path),
+            kind,
+        };
+        vec![doomed("d", Kind::Dir), doomed("c", Kind::File)]
+    };
+    bench.command(Command::Count {
+        request: 7,
+        what: choice(),
+    });
+    let counted = bench
+        .hears(|what| match what {
+            What::Counted(Counted {
+                request: 7,
+                walk,
+                state: ListingState::Whole,
+            }) => Some(Arc::clone(walk)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(
+        (counted.files(), counted.folders(), counted.bytes()),
+        (3, 1, 33)
+    );
+    bench.command(Command::Delete(choice()));
+    let words = bench
+        .hears(|what| match what {
+            What::Note(fact) if fact.cause == "deleted" => Some(fact.detail.to_string()),
+            _ => None,
+        })
+        .await;
+    assert_eq!(words, "deleted 3 files and 2 folders");
+    let left: Vec<String> = world.files.lock().unwrap().keys().cloned().collect();
+    assert_eq!(left, ["kept"]);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hashes_are_told_as_they_are_asked_for() {
+    let (_, addr) = World::serve(
+        &[("a", pattern(10)), ("b", large())],
+        |_, request| match request {
+            Request::Tree { path, .. } if path.as_str() == Some("c") => {
+                Fault::Refuse(Refusal::NotFound)
+            }
+            _ => Fault::None,
+        },
+    );
+    let mut bench = bench(addr);
+    for name in ["a", "b", "c"] {
+        bench.command(Command::Hash(RemotePath::from(name)));
+    }
+    for due in [Some(root(&pattern(10))), Some(root(&large())), None] {
+        let told = bench
+            .hears(|what| match what {
+                What::Hashed(Hashed { root, .. }) => Some(root.clone().ok()),
+                _ => None,
+            })
+            .await;
+        assert_eq!(told, due);
+    }
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_went_away_is_called_again_and_read_again() {
+    let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);
+    let calls = AtomicUsize::new(0);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        if calls.fetch_add(1, SeqCst) == 0 {
+            // Gone before the greeting is answered.
+            let _ = conn.request();
+            return;
+        }
+        let _ = conn.run(&world);
+    });
+    let means = Means {
+        manner: Manner::Lasting,
+        ..Means::default()
+    };
+    let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
+    bench.command(Command::Open(RemotePath::root()));
+    let again = bench
+        .hears(|what| match what {
+            What::Link(Link::Lost { again, .. }) => Some(*again),
+            _ => None,
+        })
+        .await;
+    assert_eq!(again, Some(Duration::from_secs(1)));
+    bench
+        .hears(|what| match what {
+            What::Listing(listing) if listing.state == ListingState::Whole => Some(()),
+            _ => None,
+        })
+        .await;
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_queue_outlives_the_client() {
+    let (_, addr) =
+        World::serve(
+            &[("a", large()), ("b", pattern(9))],
+            |world, request| match request {
+                Request::Fetch { .. } if world.fetches().len() < 2 => Fault::Silence,
+                _ => Fault::None,
+            },
+        );
+    let state = assert_fs::TempDir::new().unwrap();
+    let means = || Means {
+        manner: Manner::Lasting,
+        queue: Some(state.path().join("queue/x.json")),
+        ..Means::default()
+    };
+    let mut first = Bench::by(Dialect::Deck, addr, OnClash::Fail, means());
+    first.fetch(&["a", "b"]);
+    first
+        .until(2, |state| matches!(state, JobState::Running { .. }))
+        .await;
+    // A second one has a queue of its own, which is not kept.
+    let mut second = Bench::by(Dialect::Deck, addr, OnClash::Fail, means());
+    let cause = second
+        .hears(|what| match what {
+            What::Note(fact) => Some(fact.cause),
+            _ => None,
+        })
+        .await;
+    assert_eq!(cause, "queue_in_use");
+    second.leave().await;
+    let dir = first.abandon().await;
+    let mut third = Bench::again_by(Dialect::Deck, addr, dir, means());
+    let saved = third
+        .hears(|what| match what {
+            What::Saved(saved) => Some(*saved),
+            _ => None,
+        })
+        .await;
+    assert_eq!(saved.items, 2);
+    third.command(Command::Restore(crate::event::Restore::TakeUp));
+    let mut ends = BTreeMap::new();
+    while ends.len() < 2 {
+        ends.extend(third.some_ends().await);
+    }
+    assert!(ends.values().all(|end| *end == WELL), "{ends:?}");
+    third.leave().await;
+    assert!(!state.path().join("queue/x.json").exists());
+}
+
+#[test]
+fn a_root_follows_from_the_blocks() {
+    assert_eq!(
+        merge(large().len() as u64, &values(&large())),
+        Some(root(&large()))
+    );
+}
+
+impl Bench {
+    fn send(&self, local: &std::path::Path, path: &str) {
+        self.command(Command::Send(vec![Outgoing {
+            local: local.to_owned(),
+            path: RemotePath::from(path),
+        }]));
+    }
+
+    /// Waits for something to be told.
+    async fn hears<T>(&mut self, meant: impl Fn(&What) -> Option<T>) -> T {
+        loop {
+            let event = timeout(DEADLINE, self.handle.feed.next()).await.unwrap();
+            if let Some(told) = meant(&event.unwrap().what) {
+                return told;
+            }
+        }
+    }
+
+    /// The ends the next events tell, those of a snapshot too.
+    async fn some_ends(&mut self) -> Vec<(JobId, (Outcome, &'static str))> {
+        let end = |job: &Arc<Job>| match &job.state {
+            JobState::Ended { outcome, cause, .. } => Some((job.job, (*outcome, *cause))),
+            _ => None,
+        };
+        let event = timeout(DEADLINE, self.handle.feed.next()).await.unwrap();
+        match event.unwrap().what {
+            What::Job(job) => end(&job).into_iter().collect(),
+            What::Reset(snapshot) => snapshot.jobs.iter().filter_map(end).collect(),
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! One file to a deck server: only what is not there yet, each block with its value.
+//!
+//! The server says what an earlier try has brought; the rest goes out while the
+//! next bytes are read and hashed. It is complete when the server has made it
+//! durable and says the same root. What is sent is what was announced: a file that
+//! changes meanwhile has failed. It knows no queue.
+
+mod local;
+mod reader;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+pub(super) use self::local::{changed, open, terms};
+use self::reader::{Chunk, Reader, rehash};
+use super::Teller;
+use super::dial::{Failure, broke};
+use super::fetch::Finish;
+use super::limit::Limits;
+use super::pool::Pool;
+use super::pull::{Meter, Stop, proof};
+use super::tap::Tap;
+use crate::entity::{Direction, JobId, Outcome, RemotePath};
+use crate::event::Clash;
+use crate::net::hub::{Hub, TransferOrder, XferGuard};
+use crate::net::store::{Fate, Source};
+use crate::net::tree::{BLOCK, Growing, block_len, blocks};
+use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Span, Stored, Value};
+
+/// One upload to be done.
+#[derive(Debug)]
+pub(super) struct Push {
+    pub(super) job: JobId,
+    pub(super) local: PathBuf,
+    /// What it is to be called on the server.
+    pub(super) path: RemotePath,
+    /// What to do if that is taken; `None` asks.
+    pub(super) clash: Option<Clash>,
+    pub(super) check: Check,
+    pub(super) pool: Arc<Pool>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) limits: Limits,
+    pub(super) stop: CancellationToken,
+    pub(super) teller: Teller,
+}
+
+/// What there is of an upload while it runs.
+struct Course {
+    source: Arc<Source>,
+    xfer: Option<XferGuard>,
+    /// Our own values, as far as they are known.
+    values: Growing,
+}
+
+/// What one try came to.
+enum Sent {
+    Finished(Finish),
+    Stored(Stored),
+}
+
+impl Push {
+    /// Runs it.
+    pub(super) async fn run(self) -> Finish {
+        let source = match open(self.local.clone()).await {
+            Ok(source) => source,
+            Err(failure) => return Finish::Failed(failure),
+        };
+        let mut course = Course {
+            values: Growing::new(source.size),
+            source: Arc::new(source),
+            xfer: None,
+        };
+        let stop = self.stop.clone();
+        let done = tokio::select! {
+            biased;
+            () = stop.cancelled() => Ok(Finish::Stopped),
+            done = self.attempt(&mut course) => done,
+        };
+        if let Some(xfer) = course.xfer.take() {
+            match &done {
+                Ok(Finish::Landed { outcome, .. }) => xfer.end(*outcome, "", ""),
+                Ok(Finish::Clash | Finish::Skipped) => {
+                    xfer.end(Outcome::Cancelled, "exists", "the name is taken");
+                }
+                Ok(_) => xfer.end(Outcome::Cancelled, "stopped", "stopped here"),
+                Err(failure) => xfer.end(Outcome::Failed, failure.cause, &failure.detail),
+            }
+        }
+        done.unwrap_or_else(Finish::Failed)
+    }
+
+    async fn attempt(&self, course: &mut Course) -> Result<Finish, Failure> {
+        let mut endurance = self.pool.endurance();
+        loop {
+            let before = course.done();
+            let failure = match self.send(course).await {
+                Ok(Sent::Finished(finish)) => return Ok(finish),
+                Ok(Sent::Stored(stored)) => return self.compare(course, &stored),
+                Err(Stop::Changed) => return Err(changed()),
+                Err(Stop::Failed(failure)) => return Err(failure),
+                Err(Stop::Broke(failure)) => failure,
+            };
+            if course.done() > before {
+                endurance.refresh();
+            }
+            let Some(pause) = endurance.next().filter(|_| self.pool.passes(&failure)) else {
+                return Err(failure);
+            };
+            self.teller.waiting(&failure, course.done());
+            sleep(pause).await;
+        }
+    }
+
+    /// Announces the file, sends what is missing and hears what became of it.
+    async fn send(&self, course: &mut Course) -> Result<Sent, Stop> {
+        let mut tap = self.pool.line().await?;
+        let terms = terms(&course.source, self.clash, self.check, Pace::Asked);
+        tap.ask(&Request::Store {
+            path: self.path.clone(),
+            size: course.source.size,
+            terms: Box::new(terms),
+        })
+        .await?;
+        let here = match tap.hear().await? {
+            Answer::Here { blocks } => blocks,
+            Answer::Refused { refusal } => {
+                tap.close();
+                self.pool.keep(tap);
+                return self.refused(refusal);
+            }
+            _ => return Err(Stop::Failed(Failure::unexpected())),
+        };
+        let here = blocks_of(&here, course.source.size)?;
+        self.begin(course, &tap, &here)?;
+        let all = 0..blocks(course.source.size);
+        let mut missing: Vec<u64> = all
+            .filter(|index| here.binary_search(index).is_err())
+            .collect();
+        // What is there already is read for the root alone, beside what is sent.
+        let behind = self.hash_behind(course, &here);
+        loop {
+            if let Some(refusal) = self.payload(&mut tap, course, &missing).await? {
+                return self.refused(refusal);
+            }
+            match tap.hear().await? {
+                Answer::Again { blocks } => {
+                    missing = blocks_of(&blocks, course.source.size)?;
+                    if let Some(xfer) = &course.xfer {
+                        xfer.started().progress.take_back(bytes(&missing, course));
+                    }
+                }
+                Answer::Stored(stored) => {
+                    tap.close();
+                    self.pool.keep(tap);
+                    if let Some(behind) = behind {
+                        course.learn(behind.await)?;
+                    }
+                    return Ok(Sent::Stored(stored));
+                }
+                Answer::Refused { refusal } => {
+                    tap.close();
+                    self.pool.keep(tap);
+                    return self.refused(refusal);
+                }
+                _ => return Err(Stop::Failed(Failure::unexpected())),
+            }
+        }
+    }
+
+    fn refused(&self, refusal: Refusal) -> Result<Sent, Stop> {
+        match (refusal, self.clash) {
+            (Refusal::Exists, Some(Clash::Skip)) => Ok(Sent::Finished(Finish::Skipped)),
+            (Refusal::Exists, None) => Ok(Sent::Finished(Finish::Clash)),
+            (Refusal::Changed, _) => Err(Stop::Changed),
+            _ => Err(Failure::refused(refusal).into()),
+        }
+    }
+
+    /// Begins the transfer, or sets its dial to where the server stands.
+    fn begin(&self, course: &mut Course, tap: &Tap, here: &[u64]) -> Result<(), Stop> {
+        let offset = bytes(here, course);
+        if let Some(xfer) = &course.xfer {
+            let progress = &xfer.started().progress;
+            progress.take_back(progress.done());
+            progress.add(offset);
+        } else {
+            let (peer, addr) = tap.line.ends()?;
+            let xfer = self.hub.dial(peer, addr).start(TransferOrder {
+                job: Some(self.job),
+                dialect: tap.dialect(),
+                direction: Direction::Out,
+                proof: proof(self.check),
+                path: self.path.clone(),
+                size: Some(course.source.size),
+                offset,
+                range: None,
+            });
+            xfer.started().progress.join();
+            course.xfer = Some(xfer);
+        }
+        if let Some(xfer) = &course.xfer {
+            self.teller.begun(Arc::clone(xfer.started()));
+        }
+        Ok(())
+    }
+
+    fn hash_behind(&self, course: &Course, here: &[u64]) -> Option<JoinHandle<Rehashed>> {
+        let unknown: Vec<u64> = here
+            .iter()
+            .copied()
+            .filter(|index| course.values.get(*index).is_none())
+            .collect();
+        let source = Arc::clone(&course.source);
+        (self.check != Check::None && !unknown.is_empty())
+            .then(|| tokio::task::spawn_blocking(move || rehash(&source, &unknown)))
+    }
+
+    /// Sends blocks and the end behind them; a refusal in the middle comes back.
+    async fn payload(
+        &self,
+        tap: &mut Tap,
+        course: &mut Course,
+        missing: &[u64],
+    ) -> Result<Option<Refusal>, Stop> {
+        let Some(xfer) = &course.xfer else {
+            return Err(Stop::Failed(Failure::unexpected()));
+        };
+        let meter = Meter {
+            started: Arc::clone(xfer.started()),
+            totals: Arc::clone(self.hub.totals()),
+        };
+        let mut reader = Reader::new(&course.source, missing, self.check);
+        let mut head = Vec::new();
+        while let Some(chunk) = reader.next().await? {
+            let Chunk {
+                index,
+                first,
+                bytes,
+                value,
+                last,
+            } = chunk;
+            if first {
+                let len = block_len(course.source.size, index);
+                tap.codec().block(index * BLOCK, len, &mut head);
+            }
+            let refused = self.write(tap, &head, None).await?;
+            head.clear();
+            if refused.is_some() {
+                return Ok(refused);
+            }
+            if let Some(refusal) = self.write(tap, &bytes, Some(&meter)).await? {
+                return Ok(Some(refusal));
+            }
+            reader.give(bytes);
+            if last {
+                tap.codec().seal(value, &mut head);
+                if let Some(value) = value {
+                    course.values.set(index, value);
+                }
+            }
+        }
+        let same = matches!(course.source.fate(), Fate::Same);
+        let end = if same {
+            Ok(course.values.root())
+        } else {
+            Err(Refusal::Changed)
+        };
+        tap.codec().close(end, &mut head);
+        let refused = self.write(tap, &head, None).await?;
+        if same {
+            Ok(refused)
+        } else {
+            Err(Stop::Changed)
+        }
+    }
+
+    /// Writes, and hears meanwhile: a server that has refused may read no more.
+    async fn write(
+        &self,
+        tap: &mut Tap,
+        mut bytes: &[u8],
+        meter: Option<&Meter>,
+    ) -> Result<Option<Refusal>, Stop> {
+        let pipe = Arc::clone(tap.pipe());
+        let gap = tap.gap();
+        while !bytes.is_empty() {
+            let room = match meter {
+                Some(_) => self.limits.slice(bytes.len()),
+                None => bytes.len(),
+            };
+            let write = timeout(gap, pipe.write_some(&bytes[..room]));
+            let sent = tokio::select! {
+                biased;
+                sent = write => sent,
+                heard = tap.more() => {
+                    heard?;
+                    match tap.here()? {
+                        None | Some(Answer::Wait { .. }) => continue,
+                        Some(Answer::Refused { refusal }) => return Ok(Some(refusal)),
+                        Some(_) => return Err(Stop::Failed(Failure::unexpected())),
+                    }
+                }
+            };
+            let sent = sent
+                .map_err(|_| Failure::new("timeout", "the server does not read"))?
+                .map_err(|error| broke(&error))?;
+            bytes = &bytes[sent..];
+            if let Some(meter) = meter {
+                meter.add(sent as u64);
+                self.limits.spend(sent as u64).await;
+            }
+        }
+        timeout(gap, pipe.flush())
+            .await
+            .map_err(|_| Failure::new("timeout", "the server does not read"))?
+            .map_err(|error| broke(&error))?;
+        Ok(None)
+    }
+
+    /// Holds the root of what stands there against what was sent.
+    fn compare(&self, course: &Course, stored: &Stored) -> Result<Finish, Failure> {
+        let outcome = proof(self.check);
+        if outcome == Outcome::CompleteHash {
+            if course.values.root().is_none() || stored.root != course.values.root() {
+                let words = "what stands on the server does not agree with the file's hash";
+                return Err(Failure::new("corrupt", words));
+            }
+            if let Some(xfer) = &course.xfer {
+                xfer.started().progress.verify(course.source.size);
+            }
+        }
+        Ok(Finish::Landed {
+            name: stored.name.to_string(),
+            bytes: course.source.size,
+            outcome,
+        })
+    }
+}
+
+/// The values of blocks that were read again.
+type Rehashed = std::io::Result<Vec<(u64, Value)>>;
+
+impl Course {
+    fn done(&self) -> u64 {
+        self.xfer
+            .as_ref()
+            .map_or(0, |xfer| xfer.started().progress.done())
+    }
+
+    fn learn(&mut self, hashed: Result<Rehashed, tokio::task::JoinError>) -> Result<(), Stop> {
+        let local = |words: String| Stop::Failed(Failure::new("local", words));
+        let hashed = hashed.map_err(|gone| local(gone.to_string()))?;
+        for (index, value) in hashed.map_err(|error| local(format!("cannot be read: {error}")))? {
+            self.values.set(index, value);
+        }
+        Ok(())
+    }
+}
+
+/// The numbers of the blocks in spans, ascending; a span past the end is no answer.
+fn blocks_of(spans: &[Span], size: u64) -> Result<Vec<u64>, Stop> {
+    let count = blocks(size);
+    let mut found = Vec::new();
+    for span in spans {
+        let end = span.first.saturating_add(span.count);
+        let next = found.last().map_or(0, |last| last + 1);
+        if span.first < next || end > count {
+            return Err(Stop::Failed(Failure::unexpected()));
+        }
+        found.extend(span.first..end);
+    }
+    Ok(found)
+}
+
+fn bytes(indices: &[u64], course: &Course) -> u64 {
+    let len = |index: &u64| block_len(course.source.size, *index);
+    indices.iter().map(len).sum()
+}

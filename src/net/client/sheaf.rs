@@ -1,0 +1,353 @@
+//! Small files to a deck server, many at once: sent ahead of the answers.
+//!
+//! Their payload follows the announcement without waiting (eager), up to 64 at a
+//! time over one line; writing and reading go side by side, so neither end waits
+//! for the other. Each answer is held against the file's own root. A file that is
+//! refused, bad or gone stops no other.
+
+use std::collections::VecDeque;
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+
+use super::Teller;
+use super::bundle::SMALL;
+use super::dial::{Failure, broke};
+use super::fetch::Finish;
+use super::limit::Limits;
+use super::pool::Pool;
+use super::pull::proof;
+use super::push::{changed, terms};
+use super::tap::Tap;
+use crate::entity::{Direction, JobId, Outcome, RemotePath, Root};
+use crate::event::Clash;
+use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};
+use crate::net::store::{Fate, Source};
+use crate::net::tree::hash_small;
+use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Terms};
+
+/// Files sent before the first was answered.
+const AHEAD: usize = 64;
+/// Bytes that wait to be written before another file joins them.
+const OUT: usize = 512 << 10;
+/// Files read before they can be sent.
+const READ_AHEAD: usize = 16;
+/// How often a file comes again that arrived damaged.
+const TRIES: u8 = 3;
+
+/// One small file to send.
+#[derive(Debug)]
+pub(super) struct Ear {
+    pub(super) job: JobId,
+    pub(super) local: PathBuf,
+    pub(super) path: RemotePath,
+    pub(super) clash: Option<Clash>,
+    pub(super) stop: CancellationToken,
+    /// How often it arrived damaged.
+    pub(super) bad: u8,
+}
+
+/// Small files to send together.
+#[derive(Debug)]
+pub(super) struct Sheaf {
+    pub(super) ears: Vec<Ear>,
+    pub(super) check: Check,
+    pub(super) pool: Arc<Pool>,
+    pub(super) hub: Arc<Hub>,
+    pub(super) limits: Limits,
+    /// Cancelled when the client leaves.
+    pub(super) leaving: CancellationToken,
+    pub(super) teller: Teller,
+}
+
+/// A file that was read whole.
+struct Loaded {
+    ear: Ear,
+    bytes: Vec<u8>,
+    terms: Terms,
+    root: Root,
+}
+
+/// A file that is sent and not answered.
+struct Open {
+    ear: Ear,
+    size: u64,
+    root: Root,
+    xfer: XferGuard,
+}
+
+/// What one line has under way.
+struct Flow {
+    tap: Tap,
+    guard: ConnGuard,
+    out: Vec<u8>,
+    sent: usize,
+    open: VecDeque<Open>,
+    again: Vec<Ear>,
+}
+
+impl Sheaf {
+    /// Sends all of them; each item's end is told as it is known.
+    pub(super) async fn run(mut self) {
+        let mut left: VecDeque<Ear> = std::mem::take(&mut self.ears).into();
+        let leaving = self.leaving.clone();
+        tokio::select! {
+            biased;
+            () = leaving.cancelled() => {}
+            () = self.send(&mut left) => {}
+        }
+        // Those that were under way are told by whoever watches this task.
+        for ear in left {
+            self.teller.of(ear.job).ended(Finish::Stopped);
+        }
+    }
+
+    async fn send(&self, left: &mut VecDeque<Ear>) {
+        let mut endurance = self.pool.endurance();
+        while !left.is_empty() {
+            let before = left.len();
+            let Err(failure) = self.pass(left).await else {
+                continue;
+            };
+            if left.len() < before {
+                endurance.refresh();
+            }
+            let pause = endurance.next().filter(|_| self.pool.passes(&failure));
+            let Some(pause) = pause else {
+                for ear in left.drain(..) {
+                    let failure = Finish::Failed(failure.clone());
+                    self.teller.of(ear.job).ended(failure);
+                }
+                return;
+            };
+            for ear in &*left {
+                self.teller.of(ear.job).waiting(&failure, 0);
+            }
+            sleep(pause).await;
+        }
+    }
+
+    /// Sends what is left over one line. What is not answered comes back to `left`.
+    async fn pass(&self, left: &mut VecDeque<Ear>) -> Result<(), Failure> {
+        let tap = self.pool.line().await?;
+        let (peer, addr) = tap.line.ends()?;
+        let mut flow = Flow {
+            guard: self.hub.dial(peer, addr),
+            tap,
+            out: Vec::new(),
+            sent: 0,
+            open: VecDeque::new(),
+            again: Vec::new(),
+        };
+        let (hand, loaded) = mpsc::channel(READ_AHEAD);
+        let (back, mut unread) = mpsc::unbounded_channel();
+        let (ears, teller, check) = (std::mem::take(left), self.teller.clone(), self.check);
+        let reading = spawn_blocking(move || {
+            for ear in ears {
+                let told = teller.of(ear.job);
+                if ear.stop.is_cancelled() {
+                    told.ended(Finish::Stopped);
+                    continue;
+                }
+                match load(ear, check) {
+                    Ok(loaded) => {
+                        if let Err(lost) = hand.blocking_send(loaded) {
+                            let _ = back.send(lost.0.ear);
+                        }
+                    }
+                    Err(finish) => told.ended(finish),
+                }
+            }
+        });
+        let done = self.flow(&mut flow, loaded).await;
+        let _ = reading.await;
+        left.extend(flow.again);
+        for open in flow.open {
+            let words = "the connection broke before the answer";
+            open.xfer.end(Outcome::Failed, "connection", words);
+            left.push_back(open.ear);
+        }
+        while let Some(ear) = unread.recv().await {
+            left.push_back(ear);
+        }
+        if done.is_ok() {
+            self.pool.keep(flow.tap);
+        }
+        done
+    }
+
+    async fn flow(&self, flow: &mut Flow, mut loaded: Receiver<Loaded>) -> Result<(), Failure> {
+        let mut more = true;
+        let pipe = Arc::clone(flow.tap.pipe());
+        loop {
+            while let Some(answer) = flow.tap.here()? {
+                self.hear(flow, answer)?;
+            }
+            let waiting = flow.sent < flow.out.len();
+            if !more && !waiting && flow.open.is_empty() {
+                return Ok(());
+            }
+            let room = flow.open.len() < AHEAD && flow.out.len() - flow.sent < OUT;
+            let slice = self.limits.slice(flow.out.len() - flow.sent);
+            tokio::select! {
+                biased;
+                wrote = pipe.write_some(&flow.out[flow.sent..flow.sent + slice.min(flow.out.len() - flow.sent)]), if waiting => {
+                    let wrote = wrote.map_err(|error| broke(&error))?;
+                    flow.sent += wrote;
+                    if flow.sent == flow.out.len() {
+                        flow.out.clear();
+                        flow.sent = 0;
+                        pipe.flush().await.map_err(|error| broke(&error))?;
+                    }
+                    self.limits.spend(wrote as u64).await;
+                }
+                heard = flow.tap.more(), if !flow.open.is_empty() => heard?,
+                next = loaded.recv(), if more && room => match next {
+                    Some(loaded) => self.begin(flow, loaded),
+                    None => more = false,
+                },
+            }
+        }
+    }
+
+    /// Puts a file behind what waits to be written.
+    fn begin(&self, flow: &mut Flow, loaded: Loaded) {
+        let Loaded {
+            ear,
+            bytes,
+            terms,
+            root,
+        } = loaded;
+        if flow.sent > OUT {
+            flow.out.drain(..flow.sent);
+            flow.sent = 0;
+        }
+        let size = bytes.len() as u64;
+        let request = Request::Store {
+            path: ear.path.clone(),
+            size,
+            terms: Box::new(terms),
+        };
+        if let Err(failure) = flow.tap.put(&request, &mut flow.out) {
+            self.teller.of(ear.job).ended(Finish::Failed(failure));
+            return;
+        }
+        let xfer = flow.guard.start(TransferOrder {
+            job: Some(ear.job),
+            dialect: flow.tap.dialect(),
+            direction: Direction::Out,
+            proof: proof(self.check),
+            path: ear.path.clone(),
+            size: Some(size),
+            offset: 0,
+            range: None,
+        });
+        self.teller.of(ear.job).begun(Arc::clone(xfer.started()));
+        let checked = self.check != Check::None;
+        let codec = flow.tap.codec();
+        if size > 0 {
+            codec.block(0, size, &mut flow.out);
+            flow.out.extend_from_slice(&bytes);
+            codec.seal(checked.then_some(root.0), &mut flow.out);
+        }
+        codec.close(Ok(checked.then_some(root)), &mut flow.out);
+        xfer.add(size);
+        flow.open.push_back(Open {
+            ear,
+            size,
+            root,
+            xfer,
+        });
+    }
+
+    /// Hears what became of the oldest.
+    fn hear(&self, flow: &mut Flow, answer: Answer) -> Result<(), Failure> {
+        if matches!(answer, Answer::Wait { .. }) {
+            return Ok(());
+        }
+        if matches!(
+            answer,
+            Answer::Refused {
+                refusal: Refusal::Leaving
+            }
+        ) {
+            return Err(Failure::refused(Refusal::Leaving));
+        }
+        let Some(open) = flow.open.pop_front() else {
+            return Err(Failure::unexpected());
+        };
+        flow.tap.close();
+        let Open {
+            mut ear,
+            size,
+            root,
+            xfer,
+        } = open;
+        let refusal = match answer {
+            Answer::Stored(stored) => {
+                if self.check == Check::None || stored.root == Some(root) {
+                    xfer.started().progress.verify(size);
+                    xfer.end_well();
+                    self.teller.of(ear.job).ended(Finish::Landed {
+                        name: stored.name.to_string(),
+                        bytes: size,
+                        outcome: proof(self.check),
+                    });
+                    return Ok(());
+                }
+                // It stands there all the same: sending it again would find its name taken.
+                ear.bad = TRIES;
+                Refusal::Corrupt
+            }
+            Answer::Refused { refusal } => refusal,
+            _ => return Err(Failure::unexpected()),
+        };
+        let failure = Failure::refused(refusal);
+        let finish = match (refusal, ear.clash) {
+            (Refusal::Corrupt, _) if ear.bad < TRIES => {
+                xfer.end(Outcome::Failed, failure.cause, &failure.detail);
+                ear.bad += 1;
+                flow.again.push(ear);
+                return Ok(());
+            }
+            (Refusal::Exists, Some(Clash::Skip)) => Finish::Skipped,
+            (Refusal::Exists, None) => Finish::Clash,
+            _ => Finish::Failed(failure.clone()),
+        };
+        let outcome = match finish {
+            Finish::Failed(_) => Outcome::Failed,
+            _ => Outcome::Cancelled,
+        };
+        xfer.end(outcome, failure.cause, &failure.detail);
+        self.teller.of(ear.job).ended(finish);
+        Ok(())
+    }
+}
+
+/// Reads a small file whole, and looks that it stayed what it was.
+fn load(ear: Ear, check: Check) -> Result<Loaded, Finish> {
+    let local = |words: String| Finish::Failed(Failure::new("local", words));
+    let source = Source::open_own(&ear.local)
+        .map_err(|denied| local(format!("cannot be read: {}", denied.detail)))?;
+    if source.size > SMALL {
+        // It has grown since it was counted: it goes by itself.
+        return Err(Finish::Alone { size: source.size });
+    }
+    let mut bytes = vec![0; usize::try_from(source.size).unwrap_or(0)];
+    let read = source.file.read_exact_at(&mut bytes, 0);
+    read.map_err(|error| local(format!("cannot be read: {error}")))?;
+    if source.fate() != Fate::Same {
+        return Err(Finish::Failed(changed()));
+    }
+    Ok(Loaded {
+        terms: terms(&source, ear.clash, check, Pace::Eager),
+        root: hash_small(&bytes),
+        bytes,
+        ear,
+    })
+}
