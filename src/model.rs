@@ -69,6 +69,8 @@ impl Badge {
     pub const UPLOADS: Self = Self::new("UPLOADS", Weight::Warn);
     /// Peers may rename files.
     pub const RENAMES: Self = Self::new("RENAMES", Weight::Warn);
+    /// Peers may delete files.
+    pub const DELETES: Self = Self::new("DELETES", Weight::Warn);
     /// Names with a leading dot are served too.
     pub const DOTFILES: Self = Self::new("DOTFILES", Weight::Warn);
     /// A listener takes anybody, and anybody on the way can read along.

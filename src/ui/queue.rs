@@ -205,7 +205,9 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
                 _ => ("✗", theme.bad()),
             };
             let why = detail.as_str();
-            let words = if why.is_empty() {
+            let words = if item.job.kind == Kind::Dir && outcome.went_well() {
+                "searched: its files follow".to_owned()
+            } else if why.is_empty() {
                 outcome.words().to_owned()
             } else {
                 format!("{}: {why}", outcome.words())
