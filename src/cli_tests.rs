@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 
 use super::*;
-use crate::entity::Speak;
+use crate::entity::{RemotePath, Speak};
 
 fn typed(words: &[&str]) -> Verb {
     let words = ["ferrydeck"].iter().chain(words);

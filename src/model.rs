@@ -69,6 +69,8 @@ impl Badge {
     pub const UPLOADS: Self = Self::new("UPLOADS", Weight::Warn);
     /// Peers may rename files.
     pub const RENAMES: Self = Self::new("RENAMES", Weight::Warn);
+    /// Peers may delete files.
+    pub const DELETES: Self = Self::new("DELETES", Weight::Warn);
     /// Names with a leading dot are served too.
     pub const DOTFILES: Self = Self::new("DOTFILES", Weight::Warn);
     /// A listener takes anybody, and anybody on the way can read along.
@@ -227,10 +229,7 @@ impl Model {
                 self.reset(snapshot, now);
                 None
             }
-            What::Invite(invite) => {
-                self.invite = Some(invite.clone());
-                None
-            }
+            What::Invite(invite) => self.let_in(invite),
             What::Link(_)
             | What::Listing(_)
             | What::Job(_)
@@ -266,6 +265,12 @@ impl Model {
         self.outward
             .sample(now, &totals.bytes_out, &totals.files_out);
         self.inward.sample(now, &totals.bytes_in, &totals.files_in);
+    }
+
+    /// Takes what lets newcomers in from now on; it is of no connection.
+    fn let_in(&mut self, invite: &Invite) -> Option<ConnId> {
+        self.invite = Some(invite.clone());
+        None
     }
 
     fn be_born(&mut self, birth: &Arc<Birth>, now: Duration) {

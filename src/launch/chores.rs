@@ -11,8 +11,9 @@ use super::private::meet;
 use super::{INTERRUPTED, LAST_MOMENT, runtime, signals};
 use crate::cli::{MkdirArgs, MvArgs, RmArgs};
 use crate::net::client::OnClash;
+use crate::net::client::ask::rename;
 use crate::net::client::chores::{self, Recursion};
-use crate::net::client::dial::{Failure, rename};
+use crate::net::client::dial::Failure;
 
 /// Renames one file.
 pub(super) fn mv(args: &MvArgs) -> anyhow::Result<ExitCode> {

@@ -5,6 +5,7 @@
 //! connection of its own (`browse`). A failed item never stops the others. Every
 //! change of an item is told as the whole item, so the newest word is always enough.
 
+pub mod ask;
 pub mod browse;
 mod bundle;
 pub mod chores;

@@ -176,7 +176,7 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         over = talk.run(&guard, speak) => Some(over),
     };
     match over {
-        Some(over) => talk.leave(&mut guard, over).await,
+        Some(over) => Box::pin(talk.leave(&mut guard, over)).await,
         None => talk.obey(&mut guard),
     }
 }
@@ -187,7 +187,8 @@ impl Talk {
             Ok(dialect) => {
                 guard.dials().set_dialect(dialect);
                 if dialect == Dialect::DeckTls
-                    && let Err(over) = self.secure(guard).await
+                    // Boxed: nobody but a newcomer in TLS has room for a handshake.
+                    && let Err(over) = Box::pin(self.secure(guard)).await
                 {
                     return over;
                 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::entity::{Direction, JobId, Outcome};
+use crate::entity::{Direction, JobId, Kind, Outcome};
 use crate::event::{Job, JobState};
 use crate::rate::Rate;
 
@@ -103,6 +103,10 @@ impl Item {
 
     /// What it adds to the sums: bytes here, bytes wanted. Nothing once it ended badly.
     fn share(&self) -> (u128, u128) {
+        if self.job.kind == Kind::Dir {
+            // Its files are in the queue themselves.
+            return (0, 0);
+        }
         if let JobState::Ended { outcome, .. } = &self.job.state
             && !outcome.went_well()
         {

@@ -3,16 +3,21 @@
 //! Both rates stand here with their names: over the last three seconds, and
 //! since the transfer began.
 
+mod file;
+mod more;
+
 use ratatui::style::Style;
 
-use crate::entity::{Dialect, Direction, Entry, Kind, Outcome, RemotePath};
+pub(super) use self::file::file;
+pub(super) use self::more::more;
+
+use crate::entity::{Dialect, Direction, Outcome};
 use crate::event::JobState;
 use crate::model::{self, Connection, Entered, Model, Transfer};
 use crate::remote::Item;
 
 use super::fields;
 use super::format;
-use super::header::spinner;
 use super::paint;
 use super::screen::Screen;
 use super::theme::Theme;
@@ -22,9 +27,6 @@ pub(super) type Detail = (&'static str, String, Style);
 
 /// Columns of the labels.
 pub(super) const LABEL: u16 = 12;
-/// How many bytes a stream what is checked may be behind what is here before it is worth a word.
-const LAG: u64 = 16 << 20;
-
 /// All about a connection and its transfer, wrapped to `room` columns of words.
 pub(super) fn connection(
     row: &Connection,
@@ -217,6 +219,14 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
         let words = format!("held to {}", format::rate_words(limit as f64));
         out.push(("limit", words, theme.warn()));
     }
+    out.extend(course(item, model, theme, room));
+    out
+}
+
+/// What only an item's present state has to tell.
+fn course(item: &Item, model: &Model, theme: Theme, room: u16) -> Vec<Detail> {
+    let text = theme.text();
+    let mut out = Vec::new();
     match &item.job.state {
         JobState::Walking { walk } => {
             let words = format!(
@@ -258,84 +268,6 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
             out.push(("took", format::clock_words(*took), text));
         }
         _ => {}
-    }
-    out
-}
-
-/// What else there is to say of an item, the most telling first; what does not fit is left out.
-pub(super) fn more(item: &Item, room: u16) -> String {
-    let mut out = String::new();
-    let mut say = |words: String| {
-        let gap = if out.is_empty() { "" } else { "  " };
-        if format::width(&out) + format::width(gap) + format::width(&words) <= room {
-            out.push_str(gap);
-            out.push_str(&words);
-        }
-    };
-    let streams = item.streams();
-    if streams > 1 {
-        say(format!("{streams} streams"));
-    }
-    if let Some(verified) = item.verified() {
-        let share = format::percent(model::ratio(verified, item.size()));
-        let lags = item.done.saturating_sub(verified) > LAG * u64::from(streams.max(1));
-        say(match (lags, room) {
-            (true, _) => format!("hashing {}", share.trim()),
-            (false, 0..24) => format!("✓ {}", share.trim()),
-            (false, _) => format!("✓ verified {}", share.trim()),
-        });
-    }
-    if let Some(limit) = item.job.limit.filter(|_| item.is_unfinished()) {
-        say(format!("≤ {}", format::rate_words(limit as f64)));
-    }
-    if let JobState::Running { started } = &item.job.state
-        && started.offset > 0
-    {
-        say(format!("from {}", format::size_words(started.offset)));
-    }
-    out
-}
-
-/// All about an entry of the remote folder, and its hash once that was asked for.
-pub(super) fn file(
-    (entry, path): (&Entry, &RemotePath),
-    asked: Option<u64>,
-    model: &Model,
-    screen: &Screen,
-    room: u16,
-) -> Vec<Detail> {
-    let theme = screen.theme;
-    let text = theme.text();
-    let mut out = Vec::new();
-    let shown = format!("/{}", path.shown());
-    wrapped(&mut out, "path", &shown, room, theme.strong());
-    if entry.kind == Kind::Dir {
-        out.push(("kind", "folder".to_owned(), text));
-    } else {
-        out.push(("size", bytes(entry.size), text));
-    }
-    let time = format::file_time(entry.mtime, &screen.tz);
-    out.push(("modified", time.trim().to_owned(), text));
-    let remote = &model.remote;
-    let told = remote
-        .hashed
-        .as_ref()
-        .filter(|hashed| asked.is_some_and(|asked| remote.hashes > asked) && hashed.path == *path);
-    match (asked, told) {
-        (None, _) => {}
-        (Some(_), None) => {
-            let words = format!("{} the server is asked", spinner(model));
-            out.push(("BLAKE3", words, theme.warn()));
-        }
-        (Some(_), Some(hashed)) => match &hashed.root {
-            Ok(hash) => {
-                let digits = hash.to_string();
-                let (first, second) = digits.split_at(32);
-                out.push(("BLAKE3", first.to_owned(), theme.strong()));
-                out.push(("", second.to_owned(), theme.strong()));
-            }
-            Err(why) => wrapped(&mut out, "BLAKE3", &format!("✗ {why}"), room, theme.bad()),
-        },
     }
     out
 }

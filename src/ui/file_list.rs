@@ -6,15 +6,17 @@
 //! folder is, a frame puts only so many entries in order and the next one goes
 //! on. Draws nothing.
 
+mod listed;
+mod marking;
+
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::path::PathBuf;
 use std::time::Duration;
 
+pub(super) use self::listed::Listed;
 use crate::entity::{Entry, Kind, RemotePath};
 use crate::event::ListingState;
-use crate::remote::{Folder, Here};
 
 use super::fields::Order;
 use super::file_sort::{FileSort, compare, head};
@@ -29,46 +31,6 @@ const RESORT: Duration = Duration::from_millis(300);
 pub(super) const FRAME_WORK: usize = 8_000;
 /// The same for one key: it has to be answered at once.
 pub(super) const KEY_WORK: usize = 2_000;
-
-/// A folder as a pane gets it from the model.
-pub(super) struct Listed<'m, P> {
-    pub path: &'m P,
-    /// Another number, another listing.
-    pub request: u64,
-    pub entries: &'m [Entry],
-    pub state: &'m ListingState,
-}
-
-// Not derived: a path is no `Copy`, a reference to one is.
-impl<P> Clone for Listed<'_, P> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<P> Copy for Listed<'_, P> {}
-
-impl<'m> From<&'m Folder> for Listed<'m, RemotePath> {
-    fn from(folder: &'m Folder) -> Self {
-        Self {
-            path: &folder.path,
-            request: folder.request,
-            entries: &folder.entries,
-            state: &folder.state,
-        }
-    }
-}
-
-impl<'m> From<&'m Here> for Listed<'m, PathBuf> {
-    fn from(here: &'m Here) -> Self {
-        Self {
-            path: &here.path,
-            request: here.edition,
-            entries: &here.entries,
-            state: &here.state,
-        }
-    }
-}
 
 /// All the order of rows hangs on, the pages left out.
 #[derive(Clone, Debug, PartialEq)]
@@ -409,8 +371,6 @@ fn matches(name: &str, wanted: &str) -> bool {
         wanted.split_whitespace().all(has)
     }
 }
-
-mod marking;
 
 #[cfg(test)]
 mod tests {

@@ -84,7 +84,9 @@ pub(super) fn head(entry: &Entry, (by, order): (FileSort, Order)) -> [u8; HEAD] 
         FileSort::Name => {
             spell(&entry.name, rest);
             if order == Order::Falling {
-                rest.iter_mut().for_each(|byte| *byte = !*byte);
+                for byte in rest {
+                    *byte = !*byte;
+                }
             }
             return head;
         }

@@ -113,15 +113,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
         Layout::Beside => width + 2,
         Layout::Below | Layout::Without => 0,
     };
-    let place = paint::part(inner, beside, inner.width);
-    for (n, (line, look)) in (0u16..).zip(shown) {
-        let style = match look {
-            Look::Strong => theme.strong(),
-            Look::Plain => theme.text(),
-            Look::Dim => theme.dim(),
-        };
-        paint::put(buf, paint::row(place, n), line, style);
-    }
+    say(buf, paint::part(inner, beside, inner.width), shown, screen);
     let top = match layout {
         Layout::Beside => 0,
         Layout::Below | Layout::Without => length(shown) + 1,
@@ -133,6 +125,18 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
     } else {
         let words = "too little room here for the QR";
         paint::put(buf, below, words, theme.dim());
+    }
+}
+
+fn say(buf: &mut Buffer, place: Rect, lines: &[(String, Look)], screen: &Screen) {
+    let theme = screen.theme;
+    for (n, (line, look)) in (0u16..).zip(lines) {
+        let style = match look {
+            Look::Strong => theme.strong(),
+            Look::Plain => theme.text(),
+            Look::Dim => theme.dim(),
+        };
+        paint::put(buf, paint::row(place, n), line, style);
     }
 }
 

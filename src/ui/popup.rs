@@ -36,29 +36,8 @@ pub(super) fn draw(
     let mut cursor = None;
     match &mut popup {
         Popup::Help { top } => help(buf, area, screen, top),
-        Popup::Details { row, top } => {
-            let room = words_room(area);
-            let lines = details::connection(row, model, screen, room);
-            let title = match row.gone {
-                None => "details",
-                Some(_) => "details (it is gone)",
-            };
-            draw_details(buf, area, title, &lines, top, screen);
-        }
-        Popup::Event { entered, top } => {
-            let lines = details::event(entered, screen, words_room(area));
-            draw_details(buf, area, "event", &lines, top, screen);
-        }
-        Popup::Item { item, top } => {
-            let lines = details::item(item, model, screen, words_room(area));
-            let known = model.remote.item(item.job.job).is_some();
-            let title = match (item.job.direction, known) {
-                (Direction::In, true) => "download",
-                (Direction::In, false) => "download (off the list)",
-                (Direction::Out, true) => "upload",
-                (Direction::Out, false) => "upload (off the list)",
-            };
-            draw_details(buf, area, title, &lines, top, screen);
+        Popup::Details { .. } | Popup::Event { .. } | Popup::Item { .. } | Popup::File { .. } => {
+            closely(buf, area, &mut popup, model, screen);
         }
         Popup::Told { top } => told(buf, area, model, screen, top),
         Popup::Confirm(ask) => confirm(buf, area, ask, screen),
@@ -66,11 +45,6 @@ pub(super) fn draw(
         Popup::Invite => invite::draw(buf, area, model, screen),
         Popup::Saved { .. } => question::saved(buf, area, model, screen),
         Popup::Line(asked) => cursor = Some(question::line(buf, area, asked, model, screen)),
-        Popup::File { entry, path, asked } => {
-            let about = (&*entry, &*path);
-            let lines = details::file(about, *asked, model, screen, words_room(area));
-            draw_details(buf, area, "file", &lines, &mut 0, screen);
-        }
         Popup::Sort { index } => {
             let (choices, now) = screen.sort_choices();
             let rows: Vec<Choice> = choices
@@ -90,6 +64,41 @@ pub(super) fn draw(
     }
     screen.popup = Some(popup);
     cursor
+}
+
+/// What is shown of one thing: a row, an event, an item, a file.
+fn closely(buf: &mut Buffer, area: Rect, popup: &mut Popup, model: &Model, screen: &mut Screen) {
+    let room = words_room(area);
+    match popup {
+        Popup::Details { row, top } => {
+            let lines = details::connection(row, model, screen, room);
+            let title = match row.gone {
+                None => "details",
+                Some(_) => "details (it is gone)",
+            };
+            draw_details(buf, area, title, &lines, top, screen);
+        }
+        Popup::Event { entered, top } => {
+            let lines = details::event(entered, screen, room);
+            draw_details(buf, area, "event", &lines, top, screen);
+        }
+        Popup::Item { item, top } => {
+            let lines = details::item(item, model, screen, room);
+            let known = model.remote.item(item.job.job).is_some();
+            let title = match (item.job.direction, known) {
+                (Direction::In, true) => "download",
+                (Direction::In, false) => "download (off the list)",
+                (Direction::Out, true) => "upload",
+                (Direction::Out, false) => "upload (off the list)",
+            };
+            draw_details(buf, area, title, &lines, top, screen);
+        }
+        Popup::File { entry, path, asked } => {
+            let lines = details::file((entry, path), *asked, model, screen, room);
+            draw_details(buf, area, "file", &lines, &mut 0, screen);
+        }
+        _ => {}
+    }
 }
 
 /// A frame in the middle for so much text; gives the room inside, a cell free on each side.

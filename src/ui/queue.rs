@@ -205,7 +205,9 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
                 _ => ("✗", theme.bad()),
             };
             let why = detail.as_str();
-            let words = if why.is_empty() {
+            let words = if item.job.kind == Kind::Dir && outcome.went_well() {
+                "searched: its files follow".to_owned()
+            } else if why.is_empty() {
                 outcome.words().to_owned()
             } else {
                 format!("{}: {why}", outcome.words())
@@ -261,24 +263,25 @@ fn draw_item(
             }
             Part::Amount | Part::Rate | Part::Eta if !talks => {
                 let text = number(slot.field, item, ended.map(|(_, took)| took));
-                let style = match (slot.field, &item.job.state) {
-                    (Part::Rate, JobState::Paused { .. }) => ink,
-                    (Part::Rate, _) => theme.strong(),
-                    _ => theme.text(),
-                };
+                let style = number_style(slot.field, item, ink, theme);
                 paint::put(buf, place, &text, pick(style));
             }
             _ => {}
         }
     }
-    let reach = if talks {
-        line.width
-    } else {
-        first_number(slots, ended.is_some()).unwrap_or(line.width)
-    };
+    let reach = first_number(slots, ended.is_some()).filter(|_| !talks);
+    let reach = reach.unwrap_or(line.width);
     let from = slots.get(1).map_or(MARK, |slot| slot.x);
     let place = paint::part(line, from, reach.saturating_sub(from + 1));
     paint::put(buf, place, &words, pick(ink));
+}
+
+fn number_style(part: Part, item: &Item, ink: Style, theme: Theme) -> Style {
+    match (part, &item.job.state) {
+        (Part::Rate, JobState::Paused { .. }) => ink,
+        (Part::Rate, _) => theme.strong(),
+        _ => theme.text(),
+    }
 }
 
 /// The name; an upload that is not running has its arrow here, as its sign says how it stands.

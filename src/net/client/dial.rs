@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::private::Keys;
-use crate::entity::{Dialect, RemotePath};
+use crate::entity::Dialect;
 use crate::net::hub::is_loopback;
 use crate::net::pipe::Pipe;
 use crate::net::wire::client_codec_counting;
@@ -301,53 +301,6 @@ fn is_reset(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::ConnectionReset
 }
 
-/// Renames a file on the server, over a connection of its own.
-pub async fn rename(
-    target: &Target,
-    patience: Patience,
-    name: &str,
-    from: &RemotePath,
-    to: &RemotePath,
-) -> Result<(), Failure> {
-    let request = Request::Rename {
-        from: from.clone(),
-        to: to.clone(),
-    };
-    // What the dialect cannot ask is said before anybody is called.
-    let mut codec = codec_of(target)?;
-    codec.greet("", &mut Vec::new());
-    codec
-        .ask(&request, &mut Vec::new())
-        .map_err(|cannot| Failure::new("unsupported", cannot.detail))?;
-    let mut line = Line::open(target, patience, name).await?;
-    line.ask(&request).await?;
-    match line.hear().await? {
-        Answer::Renamed | Answer::Done => Ok(()),
-        Answer::Refused { refusal } => Err(Failure::refused(refusal)),
-        _ => Err(Failure::unexpected()),
-    }
-}
-
-/// Asks what can be asked: the server's own words, which may be dirty.
-pub async fn help(target: &Target, patience: Patience, name: &str) -> Result<String, Failure> {
-    let mut line = Line::open(target, patience, name).await?;
-    line.ask(&Request::Help).await?;
-    match line.hear().await? {
-        Answer::Help { text } => Ok(text),
-        Answer::Refused { refusal } => Err(Failure::refused(refusal)),
-        _ => Err(Failure::unexpected()),
-    }
-}
-
-/// Whether the server is there: connects, greets where one greets, and leaves.
-pub async fn knock(target: &Target, patience: Patience, name: &str) -> Result<(), Failure> {
-    if target.dialect.lists() {
-        Line::open(target, patience, name).await.map(drop)
-    } else {
-        connect(target, patience).await.map(drop)
-    }
-}
-
 pub(super) fn broke(error: &std::io::Error) -> Failure {
     match error.kind() {
         // Only inside TLS: in the open a FIN is a close like any other.
@@ -358,7 +311,10 @@ pub(super) fn broke(error: &std::io::Error) -> Failure {
 }
 
 /// A socket to the server, and what is spoken over it: deck in the open stays on this machine.
-async fn connect(target: &Target, patience: Patience) -> Result<(TcpStream, Dialect), Failure> {
+pub(super) async fn connect(
+    target: &Target,
+    patience: Patience,
+) -> Result<(TcpStream, Dialect), Failure> {
     let Target {
         dialect,
         host,

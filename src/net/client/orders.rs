@@ -13,7 +13,7 @@ use super::item::{Held, Item, Why};
 use super::limit::Limit;
 use super::pool::Pool;
 use super::trip::Found;
-use super::{Queue, chores, dial};
+use super::{Queue, ask, chores};
 use crate::entity::{Direction, JobId, Kind, RemotePath};
 use crate::event::{Clash, Command, JobState, Outgoing, Scope, Wanted};
 use crate::net::hub::Hub;
@@ -160,7 +160,7 @@ impl Queue {
         let (target, patience) = (self.dial.target.clone(), self.dial.patience);
         let (name, hub) = (self.dial.name.clone(), Arc::clone(&self.hub));
         self.tracker.spawn(async move {
-            match dial::rename(&target, patience, &name, &from, &to).await {
+            match ask::rename(&target, patience, &name, &from, &to).await {
                 Ok(()) => hub.note(
                     "renamed",
                     &format!("{} is now {}", from.shown(), to.shown()),
@@ -178,7 +178,7 @@ impl Queue {
         let (target, patience) = (self.dial.target.clone(), self.dial.patience);
         let (name, hub) = (self.dial.name.clone(), Arc::clone(&self.hub));
         self.tracker.spawn(async move {
-            match dial::help(&target, patience, &name).await {
+            match ask::help(&target, patience, &name).await {
                 Ok(text) => hub.note("help", &text),
                 Err(failure) => hub.note("help", &format!("no help: {}", failure.detail)),
             }

@@ -23,7 +23,8 @@ pub(super) struct Seen {
     changes: u64,
     sent: u64,
     fetched: u64,
-    was_away: bool,
+    /// The link was lost and has not come back yet.
+    was_lost: bool,
     /// The remote, the local folder may hold something else.
     there: Stale,
     here: Stale,
@@ -73,11 +74,12 @@ impl Screen {
         let away = !matches!(remote.link, Link::Ready { .. });
         let listed = remote.folder.request > 0;
         let changed = seen.changes != remote.changes || seen.sent != sent;
-        let back = seen.was_away && !away;
+        seen.was_lost |= matches!(remote.link, Link::Lost { .. });
+        let back = seen.was_lost && !away;
         seen.there.is |= listed && (changed || back);
         seen.here.is |= remote.here.edition > 0 && seen.fetched != fetched;
         (seen.changes, seen.sent, seen.fetched) = (remote.changes, sent, fetched);
-        seen.was_away = away;
+        seen.was_lost &= away;
         if self.files.asks {
             // Names that worked are no folder; nothing local is shown there.
             (seen.there.is, seen.here.is) = (false, false);

@@ -370,6 +370,17 @@ fn a_folder_is_listed_again_after_a_change_and_not_more_often_than_once_a_second
 }
 
 #[test]
+fn the_first_listing_is_not_asked_for_twice() {
+    let mut world = World::client();
+    let mut screen = at(&world);
+    // Both in one frame.
+    world.ready_inside_tls(Rights::NEWCOMER);
+    world.list("iso", &[("a", Kind::File, 1)], ListingState::Whole);
+    frame(&world, &mut screen);
+    assert!(screen.errands().is_empty());
+}
+
+#[test]
 fn a_link_that_comes_back_lists_the_folder_again() {
     let mut world = world::pairing();
     let mut screen = at(&world);

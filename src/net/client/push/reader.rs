@@ -4,7 +4,6 @@
 //! blocks. It knows an open file and block numbers; no socket and no server.
 
 use std::collections::VecDeque;
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
@@ -39,8 +38,7 @@ type Read = (Option<BlockHasher>, io::Result<Chunk>);
 /// The reading end of one upload.
 #[derive(Debug)]
 pub(super) struct Reader {
-    file: Arc<File>,
-    size: u64,
+    source: Arc<Source>,
     check: Check,
     left: VecDeque<u64>,
     /// How far the block in front has been read.
@@ -51,10 +49,9 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(source: &Source, blocks: &[u64], check: Check) -> Self {
+    pub(super) fn new(source: &Arc<Source>, blocks: &[u64], check: Check) -> Self {
         Self {
-            file: Arc::clone(&source.file),
-            size: source.size,
+            source: Arc::clone(source),
             check,
             left: blocks.iter().copied().collect(),
             at: 0,
@@ -101,7 +98,7 @@ impl Reader {
         let Some(index) = self.left.front().copied() else {
             return;
         };
-        let (size, at) = (self.size, self.at);
+        let (size, at) = (self.source.size, self.at);
         let left = block_len(size, index) - at;
         let want = usize::try_from(left).unwrap_or(CHUNK).min(CHUNK);
         let checked = self.check != Check::None;
@@ -109,11 +106,11 @@ impl Reader {
             None if checked => Some(BlockHasher::new(size, index)),
             begun => begun,
         };
-        let file = Arc::clone(&self.file);
+        let source = Arc::clone(&self.source);
         let mut bytes = std::mem::take(&mut self.spare);
         self.ahead = Some(spawn_blocking(move || {
             bytes.resize(want, 0);
-            let read = file.read_exact_at(&mut bytes, index * BLOCK + at);
+            let read = source.file.read_exact_at(&mut bytes, index * BLOCK + at);
             if let Some(hasher) = &mut hasher {
                 hasher.update(&bytes);
             }
