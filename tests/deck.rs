@@ -21,7 +21,7 @@ use assert_fs::TempDir;
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_ferrydeck");
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 const BLOCK: u64 = 4 << 20;
 
 /// A headless server that may do everything, killed when dropped.

@@ -37,7 +37,7 @@ use crate::net::{self, Engine};
 use crate::system::{Signals, host_name, is_terminal, state_dir};
 
 pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
-    let url = crate::cli::url(&args.url, args.common.ports())?;
+    let url = args.goal()?;
     if !is_terminal() {
         return Err(Fault::usage(
             "connect needs a terminal; `ferrydeck get` and `ferrydeck ls` need none",
