@@ -742,6 +742,29 @@ async fn small_files_share_lines_and_each_has_its_own_end() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_has_grown_since_it_was_listed_comes_by_itself() {
+    let files = [("a", pattern(10)), ("b", large()), ("c", pattern(20))];
+    let (_, addr) = World::serve(&files, |_, request| match request {
+        // The bundle is still at it when the large one has long been begun anew.
+        Request::Fetch { path, .. } if path.as_str() == Some("c") => {
+            std::thread::sleep(Duration::from_millis(500));
+            Fault::None
+        }
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let want = |name| Wanted::file(RemotePath::from(name), Some(10));
+    bench.command(Command::Fetch(vec![want("a"), want("b"), want("c")]));
+    let mut ends = BTreeMap::new();
+    while ends.len() < 3 {
+        ends.extend(bench.some_ends().await);
+    }
+    assert!(ends.values().all(|end| *end == WELL), "{ends:?}");
+    assert!(files.iter().all(|(name, whole)| bench.read(name) == *whole));
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bundle_whose_line_breaks_goes_on() {
     let files = small(100);
     let held: Vec<(&str, Vec<u8>)> = files
