@@ -256,6 +256,13 @@ impl<S: Stage> App<S> {
         let drawn = self.stage.draw(model, &mut self.screen);
         self.drawn = Some(Instant::now());
         self.due = None;
+        for errand in self.screen.errands() {
+            let _ = self.handle.commands.send(errand);
+        }
+        if self.screen.is_behind() {
+            // A long folder is put in order a part a frame.
+            self.want(KEY_FRAME);
+        }
         drawn.map_err(|_| Over::Screen)
     }
 

@@ -254,6 +254,9 @@ fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
     if args.allow_rename {
         badges.push(Badge::RENAMES);
     }
+    if args.allow_delete {
+        badges.push(Badge::DELETES);
+    }
     if badges.is_empty() {
         badges.push(Badge::READ_ONLY);
     }

@@ -180,10 +180,10 @@ fn started_words(started: &Started) -> String {
     let size = started
         .size
         .map_or_else(|| "size unknown".to_owned(), size_words);
-    let from = if started.offset > 0 {
-        format!(", from {}", size_words(started.offset))
-    } else {
-        String::new()
+    let from = match started.range {
+        Some((from, until)) => format!(", {} to {}", size_words(from), size_words(until)),
+        None if started.offset > 0 => format!(", from {}", size_words(started.offset)),
+        None => String::new(),
     };
     format!(
         "{} {} {} ({size}{from})",

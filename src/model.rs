@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 pub use self::row::{Connection, Flow, Gone, Transfer, eta, ratio};
 use crate::entity::{ConnId, DisplayName, End, XferId};
-use crate::event::{Birth, Clash, Ended, Event, Fact, Listening, Snapshot, Started, What};
+use crate::event::{Birth, Clash, Ended, Event, Fact, Invite, Listening, Snapshot, Started, What};
 use crate::line::{self, Line, Weight};
 use crate::meter::Totals;
 use crate::remote::Remote;
@@ -69,6 +69,8 @@ impl Badge {
     pub const UPLOADS: Self = Self::new("UPLOADS", Weight::Warn);
     /// Peers may rename files.
     pub const RENAMES: Self = Self::new("RENAMES", Weight::Warn);
+    /// Peers may delete files.
+    pub const DELETES: Self = Self::new("DELETES", Weight::Warn);
     /// Names with a leading dot are served too.
     pub const DOTFILES: Self = Self::new("DOTFILES", Weight::Warn);
     /// A listener takes anybody, and anybody on the way can read along.
@@ -88,6 +90,8 @@ pub struct Model {
     pub now: Duration,
     /// Open listeners.
     pub listening: Vec<Listening>,
+    /// Server: what lets a newcomer in, if anybody may come.
+    pub invite: Option<Invite>,
     /// Living and just finished connections.
     pub connections: BTreeMap<ConnId, Connection>,
     /// Payload going out.
@@ -144,6 +148,7 @@ impl Model {
             about,
             now: Duration::ZERO,
             listening: Vec::new(),
+            invite: None,
             connections: BTreeMap::new(),
             outward: Flow::default(),
             inward: Flow::default(),
@@ -224,11 +229,11 @@ impl Model {
                 self.reset(snapshot, now);
                 None
             }
+            What::Invite(invite) => self.let_in(invite),
             What::Link(_)
             | What::Listing(_)
             | What::Job(_)
             | What::Removed(_)
-            | What::Invite(_)
             | What::Local(_)
             | What::Counted(_)
             | What::Hashed(_)
@@ -260,6 +265,12 @@ impl Model {
         self.outward
             .sample(now, &totals.bytes_out, &totals.files_out);
         self.inward.sample(now, &totals.bytes_in, &totals.files_in);
+    }
+
+    /// Takes what lets newcomers in from now on; it is of no connection.
+    fn let_in(&mut self, invite: &Invite) -> Option<ConnId> {
+        self.invite = Some(invite.clone());
+        None
     }
 
     fn be_born(&mut self, birth: &Arc<Birth>, now: Duration) {
@@ -326,6 +337,7 @@ impl Model {
     fn reset(&mut self, snapshot: &Snapshot, now: Duration) {
         self.lost = self.lost.saturating_add(snapshot.lost);
         self.listening.clone_from(&snapshot.listening);
+        self.invite.clone_from(&snapshot.invite);
         for birth in &snapshot.births {
             self.be_born(birth, now);
         }

@@ -1,40 +1,65 @@
-//! The client's half of what is: link, remote folder, queue. Folded like the model.
+//! The client's half of what is: link, both folders, queue. Folded like the model.
 //!
 //! Called by the model alone; the same rules hold: no clock, no tokio, no
 //! ratatui, and no knowledge of what the user has selected or marked.
 
-use std::collections::{BTreeMap, HashSet};
+mod queue;
+
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::queue::{Counts, Item, Queue};
 use crate::entity::{DisplayName, Entry, JobId, RemotePath};
-use crate::event::{Fact, Job, JobState, Link, Listing, ListingState, Snapshot, What};
-use crate::rate::Rate;
+use crate::event::{
+    Counted, Fact, Hashed, Link, Listing, ListingState, Local, Saved, Snapshot, What,
+};
 
 /// What a client knows of its server and of its own queue.
 #[derive(Clone, Debug)]
 pub struct Remote {
     /// How the browsing connection stands.
     pub link: Link,
+    /// When that was told.
+    pub link_since: Duration,
     /// The folder being looked at.
     pub folder: Folder,
     /// The server's newest answer to a rename or to a call for help.
     pub answer: Option<Answer>,
     /// What the server last said that can be asked.
     pub help: Option<DisplayName>,
-    items: BTreeMap<JobId, Item>,
-    order: Vec<JobId>,
+    /// The folder of this machine being looked at.
+    pub here: Here,
+    /// How much the last choice asked about holds.
+    pub counted: Option<Counted>,
+    /// The newest hash told.
+    pub hashed: Option<Hashed>,
+    /// How many have been told.
+    pub hashes: u64,
+    /// What an earlier run left unfinished.
+    pub saved: Option<Told>,
+    /// Grows with every answer after which the server's folder may be another.
+    pub changes: u64,
+    /// All that is to be transferred.
+    pub queue: Queue,
 }
 
 impl Default for Remote {
     fn default() -> Self {
         Self {
             link: Link::Connecting,
+            link_since: Duration::ZERO,
             folder: Folder::default(),
             answer: None,
             help: None,
-            items: BTreeMap::new(),
-            order: Vec::new(),
+            here: Here::default(),
+            counted: None,
+            hashed: None,
+            hashes: 0,
+            saved: None,
+            changes: 0,
+            queue: Queue::default(),
         }
     }
 }
@@ -44,7 +69,7 @@ impl Default for Remote {
 pub struct Answer {
     /// Counts the answers from 1: a cheap "is it new?".
     pub number: u64,
-    /// `renamed`, `not_renamed` or `help`.
+    /// The note's word, `renamed` or `not_made` among them.
     pub cause: &'static str,
     /// The words; already clean.
     pub detail: DisplayName,
@@ -80,144 +105,138 @@ impl Default for Folder {
     }
 }
 
-/// One item of the queue as the screen shows it.
+/// One folder of this machine, as it was last read.
 #[derive(Clone, Debug)]
-pub struct Item {
-    /// As the engine last told it.
-    pub job: Arc<Job>,
-    /// Bytes that are here.
-    pub done: u64,
-    /// Over the last three seconds.
-    pub rate: Rate,
-    /// When the running transfer was first seen here.
-    pub begun: Duration,
+pub struct Here {
+    /// Where it is; empty before the first was read.
+    pub path: PathBuf,
+    /// What it holds, in its own order.
+    pub entries: Arc<[Entry]>,
+    /// Names that are not UTF-8: counted, not listed.
+    pub unlisted: u64,
+    /// Whether it could be read.
+    pub state: ListingState,
+    /// Grows with every reading.
+    pub edition: u64,
 }
 
-impl Item {
-    fn new(job: Arc<Job>, now: Duration) -> Self {
-        let mut item = Self {
-            job,
-            done: 0,
-            rate: Rate::default(),
-            begun: now,
+impl Default for Here {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::new(),
+            entries: Arc::new([]),
+            unlisted: 0,
+            state: ListingState::More,
+            edition: 0,
+        }
+    }
+}
+
+impl Here {
+    fn look(&mut self, local: &Local) {
+        *self = Self {
+            path: local.path.clone(),
+            entries: Arc::clone(&local.entries),
+            unlisted: local.unlisted,
+            state: local.state.clone(),
+            edition: self.edition + 1,
         };
-        item.read_dial(now);
-        item
     }
+}
 
-    fn read_dial(&mut self, now: Duration) {
-        match &self.job.state {
-            JobState::Running { started } => {
-                self.done = started.progress.done();
-                self.rate.sample(now, self.done);
-            }
-            JobState::Paused { done } | JobState::Waiting { done, .. } => self.done = *done,
-            JobState::Ended { bytes, .. } => self.done = *bytes,
-            JobState::Queued | JobState::Walking { .. } | JobState::Asking | JobState::Clash => {}
-        }
-    }
-
-    /// The file's size as far as it is known.
-    pub fn size(&self) -> Option<u64> {
-        match &self.job.state {
-            JobState::Running { started } => started.size.or(self.job.size),
-            _ => self.job.size,
-        }
-    }
-
-    /// Bytes a second since the running transfer began, resumed bytes left out.
-    pub fn average(&self, now: Duration) -> f64 {
-        let JobState::Running { started } = &self.job.state else {
-            return 0.0;
-        };
-        let took = now.saturating_sub(self.begun).as_secs_f64();
-        if took <= 0.0 {
-            return 0.0;
-        }
-        self.done.saturating_sub(started.offset) as f64 / took
-    }
-
-    /// Whether work is left on it.
-    pub fn is_unfinished(&self) -> bool {
-        !matches!(self.job.state, JobState::Ended { .. })
-    }
+/// An unfinished queue that was told of, and the how-manieth telling it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Counts from 1.
+    pub number: u64,
+    /// What it holds.
+    pub saved: Saved,
 }
 
 impl Remote {
     /// The queue from the top.
     pub fn items(&self) -> impl ExactSizeIterator<Item = &Item> {
-        // `order` holds exactly the keys of `items`; see `put` and `remove`.
-        self.order.iter().map(|id| &self.items[id])
+        self.queue.items()
     }
 
     /// One item.
     pub fn item(&self, job: JobId) -> Option<&Item> {
-        self.items.get(&job)
+        self.queue.item(job)
     }
 
-    /// Items that run now.
+    /// Items that run now, or are being asked for.
     pub fn running(&self) -> usize {
-        self.count(|state| matches!(state, JobState::Running { .. } | JobState::Asking))
+        let counts = self.queue.counts();
+        counts.running + counts.asking
     }
 
     /// Items that wait for their turn.
     pub fn queued(&self) -> usize {
-        self.count(|state| matches!(state, JobState::Queued))
+        self.queue.counts().queued
     }
 
     /// Items that are not at their end.
     pub fn unfinished(&self) -> usize {
-        self.count(|state| !matches!(state, JobState::Ended { .. }))
+        self.queue.len() - self.queue.counts().ended
     }
 
     /// The first item that waits for an answer about a taken name.
     pub fn clash(&self) -> Option<&Item> {
-        self.items()
-            .find(|item| matches!(item.job.state, JobState::Clash))
+        self.queue.clash()
     }
 
     /// Bytes here and bytes wanted over all items that did not fail; sizes not known count as 0.
     pub fn total(&self) -> (u64, u64) {
-        self.items
-            .values()
-            .filter(|item| match &item.job.state {
-                JobState::Ended { outcome, .. } => outcome.went_well(),
-                _ => true,
-            })
-            .fold((0, 0), |(done, size), item| {
-                let of = item.size().unwrap_or(item.done).max(item.done);
-                (done + item.done, size + of)
-            })
+        self.queue.total()
     }
 
-    fn count(&self, is: impl Fn(&JobState) -> bool) -> usize {
-        self.items
-            .values()
-            .filter(|item| is(&item.job.state))
-            .count()
+    /// In how long the lost link is tried again by itself; `None` where it is not.
+    pub fn again(&self, now: Duration) -> Option<Duration> {
+        match &self.link {
+            Link::Lost { again, .. } => {
+                Some((*again)?.saturating_sub(now.saturating_sub(self.link_since)))
+            }
+            _ => None,
+        }
     }
 
     /// Takes a client event; others are not sent here.
     pub(crate) fn apply(&mut self, what: &What, now: Duration) {
         match what {
-            What::Link(link) => self.link = link.clone(),
+            What::Link(link) => {
+                self.link = link.clone();
+                self.link_since = now;
+            }
             What::Listing(listing) => self.list(listing),
-            What::Job(job) => self.put(job, now),
-            What::Removed(jobs) => self.remove(jobs),
+            What::Job(job) => self.queue.put(job, now),
+            What::Removed(jobs) => self.queue.remove(jobs),
             What::Note(fact) => self.hear(fact),
+            What::Local(local) => self.here.look(local),
+            What::Counted(counted) => self.counted = Some(counted.clone()),
+            What::Hashed(hashed) => {
+                self.hashed = Some(hashed.clone());
+                self.hashes += 1;
+            }
+            What::Saved(saved) => {
+                self.saved = Some(Told {
+                    number: self.saved.map_or(0, |told| told.number) + 1,
+                    saved: *saved,
+                });
+            }
             _ => {}
         }
     }
 
     pub(crate) fn sample(&mut self, now: Duration) {
-        for item in self.items.values_mut() {
-            item.read_dial(now);
-        }
+        self.queue.sample(now);
     }
 
     pub(crate) fn reset(&mut self, snapshot: &Snapshot, now: Duration) {
-        if let Some(link) = &snapshot.link {
+        if let Some(link) = &snapshot.link
+            && *link != self.link
+        {
             self.link = link.clone();
+            self.link_since = now;
         }
         if matches!(self.folder.state, ListingState::More) && snapshot.lost > 0 {
             // A page may be among the lost: never show a part as the whole.
@@ -228,20 +247,19 @@ impl Remote {
         }
         let there: HashSet<JobId> = snapshot.jobs.iter().map(|job| job.job).collect();
         let gone: Vec<JobId> = self
-            .order
-            .iter()
+            .items()
+            .map(|item| item.job.job)
             .filter(|id| !there.contains(id))
-            .copied()
             .collect();
-        self.remove(&gone);
+        self.queue.remove(&gone);
         for job in &snapshot.jobs {
-            self.put(job, now);
+            self.queue.put(job, now);
         }
     }
 
-    /// Keeps a note that answers a rename or a call for help.
+    /// Keeps a note that answers a command.
     fn hear(&mut self, fact: &Fact) {
-        if !matches!(fact.cause, "renamed" | "not_renamed" | "help") {
+        if !ANSWERS.contains(&fact.cause) {
             return;
         }
         if fact.cause == "help" {
@@ -252,6 +270,7 @@ impl Remote {
             cause: fact.cause,
             detail: fact.detail.clone(),
         });
+        self.changes += u64::from(CHANGES.contains(&fact.cause));
     }
 
     fn list(&mut self, listing: &Listing) {
@@ -272,44 +291,24 @@ impl Remote {
         folder.state = listing.state.clone();
         folder.edition += 1;
     }
-
-    fn put(&mut self, job: &Arc<Job>, now: Duration) {
-        let Some(item) = self.items.get_mut(&job.job) else {
-            let last = self.order.last().map(|id| self.items[id].job.place);
-            self.items.insert(job.job, Item::new(Arc::clone(job), now));
-            self.order.push(job.job);
-            if last.is_some_and(|last| last > job.place) {
-                self.arrange();
-            }
-            return;
-        };
-        let ran = matches!(item.job.state, JobState::Running { .. });
-        if matches!(job.state, JobState::Running { .. }) && !ran {
-            item.begun = now;
-            item.rate = Rate::default();
-        }
-        let held = matches!(item.job.state, JobState::Paused { .. });
-        if matches!(job.state, JobState::Queued) && !held {
-            item.done = 0;
-        }
-        let moved = item.job.place != job.place;
-        item.job = Arc::clone(job);
-        item.read_dial(now);
-        if moved {
-            self.arrange();
-        }
-    }
-
-    fn remove(&mut self, jobs: &[JobId]) {
-        for job in jobs {
-            self.items.remove(job);
-        }
-        let items = &self.items;
-        self.order.retain(|id| items.contains_key(id));
-    }
-
-    fn arrange(&mut self) {
-        let items = &self.items;
-        self.order.sort_by_key(|id| (items[id].job.place, *id));
-    }
 }
+
+/// Notes that answer a command of the client.
+const ANSWERS: [&str; 7] = [
+    "help",
+    "renamed",
+    "not_renamed",
+    "made",
+    "not_made",
+    "deleted",
+    "not_deleted",
+];
+/// Those after which the server's folder may hold something else.
+const CHANGES: [&str; 6] = [
+    "renamed",
+    "not_renamed",
+    "made",
+    "not_made",
+    "deleted",
+    "not_deleted",
+];

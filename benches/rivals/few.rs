@@ -183,35 +183,47 @@ fn verified(stage: &Stage<'_>, servers: &Servers) {
 }
 
 fn sealed(stage: &Stage<'_>, servers: &Servers, skills: &Skills) {
-    title(stage, 4, "to a file, inside TLS 1.3");
-    let url = format!("deck+tls://127.0.0.1:{}/{NAME}", servers.ours.ports[1]);
-    let target = stage.place.target.display().to_string();
+    let port = servers.ours.ports[1];
+    let url = format!("deck+tls://127.0.0.1:{port}/{NAME}");
     clear(&stage.place.target);
-    // The first contact proves the code and pins the key; from then on nothing is asked.
-    let paired = peers::get(stage.scratch, &[&url, "-o", &target]).status();
-    if !paired.is_ok_and(|paired| paired.success()) {
-        println!("  skipped: the pairing failed");
+    if !peers::pair(&servers.ours, stage.scratch, &url, &stage.place.target) {
+        println!("\nline 4: skipped, the pairing failed");
         return;
     }
+    title(stage, 4, "to nowhere, inside TLS 1.3");
+    let mut contest = Contest::new(Amount::Bytes(stage.plan.size));
+    let curl = servers.nginx.as_ref().map(|nginx| {
+        let url = format!("https://127.0.0.1:{}/{NAME}", nginx.ports[1]);
+        contest.add(Runner {
+            name: "nginx + curl -k -o /dev/null".to_owned(),
+            ..plain(nginx, move || peers::curl(&url, Path::new("/dev/null")))
+        })
+    });
+    let scratch = stage.scratch.to_owned();
+    let sunk = contest.add(Runner {
+        name: "ferrydeck deck+tls + a sink of 256 KiB".to_owned(),
+        ..plain(&servers.ours, move || {
+            let addr = ([127, 0, 0, 1], port).into();
+            let mut command = sink::command(addr, Dialect::DeckTls, NAME, Manner::Large);
+            peers::as_client(&mut command, &scratch);
+            command
+        })
+    });
+    let outcome = contest.run(stage.watch, stage.plan.rounds);
+    outcome.table(curl);
+    versus(&outcome, "deck+tls, a sink", sunk, curl, LINE_4);
+    spent(&outcome, "deck+tls, a sink", sunk, LINE_4_CPU);
+
+    title(stage, 4, "to a file, inside TLS 1.3");
     let mut contest = Contest::new(Amount::Bytes(stage.plan.size));
     let curl = curls(stage, servers, &mut contest, Cover::Tls);
-    let plain = contest.add(ours(
-        stage,
-        servers,
-        "deck+tls",
-        skills.unverified(),
-        Tree::Warm,
-    ));
+    let flags = skills.unverified();
+    let plain = contest.add(ours(stage, servers, "deck+tls", flags, Tree::Warm));
     let checked = contest.add(ours(stage, servers, "deck+tls", &[], Tree::Warm));
     let outcome = contest.run(stage.watch, stage.plan.rounds);
     outcome.table(curl);
-    for (who, words) in [
-        (plain, "deck+tls, unverified"),
-        (checked, "deck+tls, verified"),
-    ] {
-        versus(&outcome, words, who, curl, LINE_4);
-        spent(&outcome, words, who, LINE_4_CPU);
-    }
+    versus(&outcome, "deck+tls, unverified", plain, curl, LINE_4);
+    versus(&outcome, "deck+tls, verified", checked, curl, LINE_4);
 }
 
 impl Skills {

@@ -8,14 +8,12 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// The product.
 pub const OURS: &str = env!("CARGO_BIN_EXE_ferrydeck");
-
-/// The code both sides of the bench are told: sixteen characters of Crockford's base 32.
-const CODE: &str = "BENCH0BENCH0BENC";
 
 /// Whether a program is there; says so once if not.
 pub fn has(tool: &str) -> bool {
@@ -37,6 +35,8 @@ pub fn help(verb: &str) -> String {
 /// A server of any kind.
 pub struct Server {
     child: Child,
+    /// What lets a client in, once it has been told.
+    code: Arc<OnceLock<String>>,
     ends_by: &'static str,
     /// Its ports, in the order they were asked for.
     pub ports: Vec<u16>,
@@ -70,44 +70,69 @@ pub fn ferrydeck(served: &Path, scratch: &Path, dialects: &[&str]) -> Server {
     for (dialect, port) in dialects.iter().zip(&ports) {
         command.args(["--listen", &format!("{dialect}@127.0.0.1:{port}")]);
     }
-    keep_apart(&mut command, &scratch.join("server-state"));
     let mut child = command
+        .env("FERRYDECK_STATE_DIR", scratch.join("server-state"))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let code = Arc::new(OnceLock::new());
+    let told = Arc::clone(&code);
+    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
     // Read on: a full pipe would cost lines, and reading them is how it is used.
     thread::spawn(move || {
-        let mut line = String::new();
-        while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+        for line in BufReader::new(out).lines().map_while(Result::ok) {
             if line.contains(" malformed ") || line.contains(" timeout ") {
-                print!("  our server says: {line}");
+                println!("  our server says: {line}");
             }
-            line.clear();
+        }
+    });
+    thread::spawn(move || {
+        for line in BufReader::new(err).lines().map_while(Result::ok) {
+            match line.rsplit_once(" code ") {
+                Some((_, code)) => drop(told.set(code.trim().to_owned())),
+                None => println!("  our server says: {line}"),
+            }
         }
     });
     await_ports(&ports);
     Server {
         child,
+        code,
         ends_by: "-TERM",
         ports,
     }
+}
+
+/// First contact with a listener for deck inside TLS: the code is proved, the keys are
+/// pinned, and from then on nothing is asked.
+pub fn pair(server: &Server, scratch: &Path, url: &str, target: &Path) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while server.code.get().is_none() && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(20));
+    }
+    let target = target.display().to_string();
+    let mut first = get(scratch, &[url, "-o", &target]);
+    if let Some(code) = server.code.get() {
+        first.env("FERRYDECK_CODE", code);
+    }
+    first.status().is_ok_and(|paired| paired.success())
 }
 
 /// `ferrydeck get`, with a state folder of its own.
 pub fn get(scratch: &Path, args: &[&str]) -> Command {
     let mut command = Command::new(OURS);
     command.arg("get").args(args).stdout(Stdio::null());
-    keep_apart(&mut command, &scratch.join("client-state"));
+    as_client(&mut command, scratch);
     command
 }
 
-/// A state folder and the code in the environment: nothing of the user's is touched.
-fn keep_apart(command: &mut Command, state: &Path) {
+/// A state folder of the bench's own: nothing of the user's is touched.
+pub fn as_client(command: &mut Command, scratch: &Path) {
     command
-        .env("FERRYDECK_STATE_DIR", state)
-        .env("FERRYDECK_CODE", CODE);
+        .env("FERRYDECK_STATE_DIR", scratch.join("client-state"))
+        .env_remove("FERRYDECK_CODE");
 }
 
 /// nginx over a folder: in the open on the first port, TLS 1.3 on the second.
@@ -163,6 +188,7 @@ pub fn nginx(served: &Path, scratch: &Path) -> Option<Server> {
     await_ports(&ports);
     Some(Server {
         child,
+        code: Arc::default(),
         ends_by: "-QUIT",
         ports,
     })
@@ -197,6 +223,7 @@ pub fn rsync(served: &Path, scratch: &Path) -> Option<Server> {
     await_ports(&ports);
     Some(Server {
         child,
+        code: Arc::default(),
         ends_by: "-TERM",
         ports,
     })

@@ -4,6 +4,8 @@
 //! accounted like curl's. It asks with the product's own codec and reads either in
 //! large pieces, or as `curl -o /dev/null` does: 16 KiB at a time, each written.
 
+mod sealed;
+
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -58,6 +60,10 @@ pub fn obey() -> bool {
     let [addr, dialect, manner, name] = words[..] else {
         unreachable!("an order of four words");
     };
+    if dialect == Dialect::DeckTls.label() {
+        sealed::drain(addr.parse().unwrap(), name);
+        return true;
+    }
     let dialect = [Dialect::Classic, Dialect::Deck]
         .into_iter()
         .find(|known| known.label() == dialect)

@@ -79,6 +79,8 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
     runtime.block_on(knock(&dial.target, dial.patience, &dial.name))?;
     let handle = start(&runtime, Engine::Dial(dial));
     let _ = handle.commands.send(Command::Open(url.path.clone()));
+    let home = args.landing.dir.clone();
+    let _ = handle.commands.send(Command::LookLocal(home));
     let code = match screen_loop(handle, &about)? {
         Exit::Code(code) => code,
         Exit::NoScreen(why) => return Err(no_screen(why)),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entity::{ConnId, Dialect, Direction, DisplayName, End, Outcome, Peer, Phase, XferId};
-use crate::event::{Birth, Started};
+use crate::event::{Birth, Started, Who};
 use crate::line::Line;
 use crate::meter::Totals;
 use crate::rate::{History, Rate};
@@ -91,9 +91,24 @@ impl Transfer {
         }
     }
 
-    /// Done over size, 0 to 1; `None` if the size is not known.
+    /// Done over all it carries, 0 to 1: of a stretch its share. `None` if that is not known.
     pub fn ratio(&self) -> Option<f64> {
-        ratio(self.done, self.started.size)
+        let (from, until) = self.stretch();
+        ratio(
+            self.done.saturating_sub(from),
+            until.map(|until| until.saturating_sub(from)),
+        )
+    }
+
+    /// The bytes of the file it carries: from the first, to the one behind the last if known.
+    ///
+    /// A resumed transfer counts from the file's beginning; one of several streams
+    /// from where its own stretch begins.
+    pub fn stretch(&self) -> (u64, Option<u64>) {
+        match self.started.range {
+            Some((from, until)) => (from, Some(until)),
+            None => (0, self.started.size),
+        }
     }
 
     /// Bytes a second since the start, resumed bytes left out.
@@ -102,7 +117,8 @@ impl Transfer {
         if took <= 0.0 {
             return 0.0;
         }
-        self.done.saturating_sub(self.started.offset) as f64 / took
+        let from = self.stretch().0.max(self.started.offset);
+        self.done.saturating_sub(from) as f64 / took
     }
 }
 
@@ -154,6 +170,11 @@ impl Connection {
         self.birth.peer
     }
 
+    /// Who it is, once it has proved it.
+    pub fn who(&self) -> Option<&Who> {
+        self.birth.who.get()
+    }
+
     /// The transfer that runs now.
     pub fn running(&self) -> Option<&Transfer> {
         self.transfer
@@ -174,7 +195,8 @@ impl Connection {
     /// The time the running transfer still takes, if that can be said.
     pub fn eta(&self) -> Option<Duration> {
         let transfer = self.running()?;
-        eta(transfer.done, transfer.started.size, self.rate.per_second())
+        let (_, until) = transfer.stretch();
+        eta(transfer.done, until, self.rate.per_second())
     }
 
     fn until(&self, now: Duration) -> Duration {

@@ -39,10 +39,10 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use self::admit::Standing;
 pub use self::forest::Forest;
-use self::leave::{Heard, lost};
+use self::leave::{Heard, lost, out_of_time};
 pub use self::tab::Tab;
 use self::tell::tell_request;
-use crate::entity::{Dialect, End, Phase, Rights, Rule, Speak};
+use crate::entity::{Dialect, Phase, Rights, Rule, Speak};
 use crate::event::Started;
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pipe::Pipe;
@@ -176,7 +176,7 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         over = talk.run(&guard, speak) => Some(over),
     };
     match over {
-        Some(over) => talk.leave(&mut guard, over).await,
+        Some(over) => Box::pin(talk.leave(&mut guard, over)).await,
         None => talk.obey(&mut guard),
     }
 }
@@ -187,7 +187,8 @@ impl Talk {
             Ok(dialect) => {
                 guard.dials().set_dialect(dialect);
                 if dialect == Dialect::DeckTls
-                    && let Err(over) = self.secure(guard).await
+                    // Boxed: nobody but a newcomer in TLS has room for a handshake.
+                    && let Err(over) = Box::pin(self.secure(guard)).await
                 {
                     return over;
                 }
@@ -385,14 +386,6 @@ impl Talk {
         }
         self.pipe.read_some(&mut self.input, READ).await
     }
-}
-
-/// Ends a connection by the exact clock, on the same road as every other timeout:
-/// sentenced here, then obeyed; never resolves.
-async fn out_of_time(guard: &ConnGuard, rule: Rule) -> Over {
-    guard.dials().condemn(End::Timeout, Some(rule));
-    guard.cancel().cancel();
-    std::future::pending().await
 }
 
 /// Bounds what lies in the kernel and has not left (Linux, tcp(7)). With megabytes

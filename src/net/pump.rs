@@ -318,7 +318,7 @@ fn read_now(file: &File, buffer: &mut [u8], at: u64) -> rustix::io::Result<usize
 #[cfg(target_os = "linux")]
 fn is_memory(file: &File) -> bool {
     const TMPFS: i64 = 0x0102_1994;
-    rustix::fs::fstatfs(file).is_ok_and(|found| i64::from(found.f_type) == TMPFS)
+    rustix::fs::fstatfs(file).is_ok_and(|found| found.f_type == TMPFS)
 }
 
 /// As far as is known here, none does.

@@ -24,8 +24,8 @@ use crate::net::store::landing::{Floor, Found, Landing, Make, Mark, Part, Unland
 use crate::net::tree::{BLOCK, block_len, blocks, merge};
 use crate::net::wire::codec::Value;
 
-/// Disk is asked for 64 MiB ahead; the second piece is to find too little of it.
-const AHEAD: u64 = 64 << 20;
+/// Disk is asked for 8 MiB ahead; the second piece is to find too little of it.
+const AHEAD: u64 = 8 << 20;
 
 /// What arrived is only what the disk took: a resumed download must never go on
 /// behind a hole.

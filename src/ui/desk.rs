@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use crate::entity::RemotePath;
+use crate::entity::{RemotePath, Rights};
 use crate::event::{Command, Link, Offers, Outgoing, Wanted};
 
 /// What the typed line is for.
@@ -49,6 +49,8 @@ pub(super) struct Desk {
     pub mode: Mode,
     /// What the server offered when it was last there.
     pub offers: Offers,
+    /// What it said then that we may do; `None` where it said nothing.
+    pub rights: Option<Rights>,
     /// How many answers have been shown.
     pub heard: u64,
 }
@@ -56,8 +58,8 @@ pub(super) struct Desk {
 impl Desk {
     /// Follows the link; a mode that is not offered gives way to one that is.
     pub(super) fn refresh(&mut self, link: &Link) {
-        if let Link::Ready { offers, .. } = link {
-            self.offers = *offers;
+        if let Link::Ready { offers, rights, .. } = link {
+            (self.offers, self.rights) = (*offers, *rights);
         }
         if !self.mode.is_offered(self.offers) {
             let first = Mode::ALL

@@ -3,9 +3,15 @@
 //! Both rates stand here with their names: over the last three seconds, and
 //! since the transfer began.
 
+mod file;
+mod more;
+
 use ratatui::style::Style;
 
-use crate::entity::{Direction, Outcome};
+pub(super) use self::file::file;
+pub(super) use self::more::more;
+
+use crate::entity::{Dialect, Direction, Outcome};
 use crate::event::JobState;
 use crate::model::{self, Connection, Entered, Model, Transfer};
 use crate::remote::Item;
@@ -21,7 +27,6 @@ pub(super) type Detail = (&'static str, String, Style);
 
 /// Columns of the labels.
 pub(super) const LABEL: u16 = 12;
-
 /// All about a connection and its transfer, wrapped to `room` columns of words.
 pub(super) fn connection(
     row: &Connection,
@@ -38,7 +43,7 @@ pub(super) fn connection(
         (
             "dialect",
             row.dialect
-                .map_or("not known yet", crate::entity::Dialect::label)
+                .map_or("not known yet", Dialect::label)
                 .to_owned(),
             text,
         ),
@@ -58,6 +63,7 @@ pub(super) fn connection(
         ("bytes in", bytes(row.bytes_in), text),
         ("transfers", row.transfers.to_string(), text),
     ];
+    who(&mut out, row, theme, room);
     if let Some(transfer) = &row.transfer {
         out.push(("", String::new(), text));
         out.extend(about_transfer(row, transfer, model, screen));
@@ -75,6 +81,26 @@ pub(super) fn connection(
         );
     }
     out
+}
+
+/// Whether anybody can read along, and who it is where that was proved.
+fn who(out: &mut Vec<Detail>, row: &Connection, theme: Theme, room: u16) {
+    let text = theme.text();
+    let (words, style) = match row.dialect {
+        Some(Dialect::DeckTls) => ("inside TLS 1.3", theme.good()),
+        Some(_) => ("in the open: plain TCP", text),
+        None => return,
+    };
+    out.push(("private", words.to_owned(), style));
+    let Some(who) = row.who() else { return };
+    wrapped(out, "name", who.name.as_str(), room, theme.strong());
+    wrapped(out, "pin", &who.pin.to_string(), room, text);
+    let words: Vec<&str> = who.granted.words().collect();
+    let words = match &words[..] {
+        [] => "nothing".to_owned(),
+        words => words.join(" "),
+    };
+    wrapped(out, "granted", &words, room, text);
 }
 
 fn phase(row: &Connection) -> String {
@@ -119,10 +145,24 @@ fn about_transfer(
         ),
         ("started", format::date_time(started.at, &screen.tz), text),
         ("size", size, text),
-        ("done", done(transfer.done, transfer.ratio()), text),
     ];
-    if started.offset > 0 {
+    let (from, _) = transfer.stretch();
+    if let Some((from, until)) = started.range {
+        let words = format!(
+            "{} to {}, one of several",
+            format::size_words(from),
+            format::size_words(until)
+        );
+        out.push(("stretch", words, text));
+    }
+    let across = transfer.done.saturating_sub(from);
+    out.push(("done", done(across, transfer.ratio()), text));
+    if started.offset > from {
         out.push(("resumed at", bytes(started.offset), text));
+    }
+    let verified = started.progress.verified();
+    if verified > 0 {
+        out.push(("verified", bytes(verified), theme.good()));
     }
     if let Some(outcome) = transfer.outcome {
         out.push(("ended", outcome.words().to_owned(), theme.strong()));
@@ -175,10 +215,41 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
     out.push(("size", size, text));
     let share = model::ratio(item.done, item.size());
     out.push(("done", done(item.done, share), text));
+    if let Some(limit) = item.job.limit {
+        let words = format!("held to {}", format::rate_words(limit as f64));
+        out.push(("limit", words, theme.warn()));
+    }
+    out.extend(course(item, model, theme, room));
+    out
+}
+
+/// What only an item's present state has to tell.
+fn course(item: &Item, model: &Model, theme: Theme, room: u16) -> Vec<Detail> {
+    let text = theme.text();
+    let mut out = Vec::new();
     match &item.job.state {
+        JobState::Walking { walk } => {
+            let words = format!(
+                "{}, {}",
+                format::kinds(walk.files(), walk.folders()),
+                format::size_words(walk.bytes())
+            );
+            out.push(("found so far", words, text));
+        }
+        JobState::Waiting { why, .. } => {
+            wrapped(&mut out, "why", why.as_str(), room, theme.warn());
+        }
         JobState::Running { started } => {
             if started.offset > 0 {
                 out.push(("resumed at", bytes(started.offset), text));
+            }
+            if let Some(verified) = item.verified() {
+                let share = model::ratio(verified, item.size());
+                out.push(("verified", done(verified, share), theme.good()));
+            }
+            if item.streams() > 0 {
+                let streams = u64::from(item.streams());
+                out.push(("streams", streams.to_string(), text));
             }
             let rate = item.rate.per_second();
             let window = format!("{} over the last 3 s", format::rate_words(rate));

@@ -225,12 +225,30 @@ pub(super) const fn arrow(direction: Direction) -> &'static str {
     }
 }
 
+/// The name and the pin of who proved them, and the address as far as there is room; else the address.
+fn peer(row: &Connection, width: u16) -> String {
+    let address = row.peer().to_string();
+    let Some(who) = row.who() else {
+        return format::cut_name(&address, width);
+    };
+    let pin = who.pin.short();
+    let short = pin.get(..8).unwrap_or_default();
+    let name = format::cut_name(who.name.as_str(), width.saturating_sub(9).max(4));
+    let said = format!("{name} {short}");
+    let whole = format!("{said} {address}");
+    if format::width(&whole) <= width {
+        whole
+    } else {
+        said
+    }
+}
+
 /// The text of a cell; the progress bar is drawn elsewhere, its share is here.
 pub(super) fn cell(field: Field, row: &Connection, now: Duration, width: u16) -> String {
     let transfer = row.transfer.as_ref();
     match field {
         Field::Id => row.id().0.to_string(),
-        Field::Peer => format::cut_name(&row.peer().to_string(), width),
+        Field::Peer => peer(row, width),
         Field::Dialect => row
             .dialect
             .map_or_else(|| format::NOTHING.to_owned(), |it| it.label().to_owned()),

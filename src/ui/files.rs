@@ -1,23 +1,30 @@
-//! The remote pane: a folder with its marks, or the line that asks for a name.
+//! The two file panes: a remote folder (or the line that asks for a name), a local one.
 //!
 //! Folders first, one line an entry, only the window that fits. Where there is
 //! nothing to show it says why and what to do. Names reach the screen by
 //! `Entry::shown` alone.
 
+mod titles;
+
+use std::hash::Hash;
+use std::path::PathBuf;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::entity::{Entry, Kind};
+use crate::entity::{DisplayName, Entry, Kind};
 use crate::event::{Link, ListingState};
 use crate::model::Model;
 
 use super::columns::{self, Column, Side, Slot, Width};
 use super::format;
-use super::header::spinner;
-use super::paint::{self, Piece};
+use super::header::{again, spinner};
+use super::paint;
 use super::screen::{Hit, Pane, Screen, SortBy};
 
+use super::fields::Order;
+use super::file_list::{FileList, Listed};
 use super::file_sort::FileSort;
 
 /// Cells before the name: cursor and mark.
@@ -47,64 +54,83 @@ const COLUMNS: [Column<FileSort>; 3] = [
     },
 ];
 
-/// Draws the pane; tells where the terminal's cursor belongs, if a name is typed.
+/// Draws the remote pane; tells where the terminal's cursor belongs, if a name is typed.
 pub(super) fn draw(
     buf: &mut Buffer,
     area: Rect,
     model: &Model,
     screen: &mut Screen,
 ) -> Option<(u16, u16)> {
-    let theme = screen.theme;
-    let focused = screen.focus == Pane::Files;
-    let inner = paint::inside(area);
     screen.hit(area, Hit::Pane(Pane::Files));
     if screen.asks_for_names(model) {
         return super::prompt::draw(buf, area, model, screen);
     }
-    titles(buf, area, model, screen);
-    let folder = &model.remote.folder;
-    let slots = slots(inner.width);
-    if screen.files.rows.is_empty() {
-        empty(buf, inner, model, screen);
-        return None;
+    titles::remote(buf, area, model, screen);
+    // Out of the screen while it is drawn, which notes where everything is.
+    let mut files = std::mem::take(&mut screen.files);
+    let folder = (&model.remote.folder).into();
+    if files.rows.is_empty() {
+        let words = empty_remote(model, &files);
+        empty(buf, paint::inside(area), words, screen);
+    } else {
+        list(buf, area, Pane::Files, (&mut files, folder), screen);
     }
-    headings(buf, paint::row(inner, 0), &slots, screen);
+    screen.files = files;
+    None
+}
+
+/// Draws the local pane.
+pub(super) fn draw_local(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
+    screen.hit(area, Hit::Pane(Pane::Local));
+    titles::local(buf, area, model, screen);
+    let mut local = std::mem::take(&mut screen.local);
+    let here = (&model.remote.here).into();
+    if local.rows.is_empty() {
+        let words = empty_local(model, &local);
+        empty(buf, paint::inside(area), words, screen);
+    } else {
+        list(buf, area, Pane::Local, (&mut local, here), screen);
+    }
+    screen.local = local;
+}
+
+/// Headings and the entries in view.
+fn list<P: Clone + Eq + Hash>(
+    buf: &mut Buffer,
+    area: Rect,
+    pane: Pane,
+    (files, folder): (&mut FileList<P>, Listed<'_, P>),
+    screen: &mut Screen,
+) {
+    let theme = screen.theme;
+    let focused = screen.focus == pane;
+    let inner = paint::inside(area);
+    let slots = slots(inner.width);
+    let sorted = (files.sort, files.order);
+    headings(buf, paint::row(inner, 0), &slots, (pane, sorted), screen);
     let mut body = below(inner);
-    if let ListingState::Failed(why) = &folder.state {
+    if let ListingState::Failed(why) = folder.state {
         let line = paint::row(body, body.height.saturating_sub(1));
         let words = format!("✗ not all of it: {why}");
         paint::put(buf, paint::part(line, 2, line.width), &words, theme.bad());
         body.height = body.height.saturating_sub(1);
     }
-    let window = screen.files.cursor.window(body.height);
-    screen.hit(
-        body,
-        Hit::Rows {
-            pane: Pane::Files,
-            first: window.start,
-        },
-    );
-    let span = screen.files.span(folder);
-    for (n, row) in (0..body.height).zip(window) {
-        if let Some(entry) = screen.files.entry(folder, row) {
-            let chosen = row == screen.files.cursor.index();
-            let marked = screen.files.marks.holds(entry) || span.contains(&row);
-            let line = paint::row(body, n);
-            draw_entry(
-                buf,
-                line,
-                &slots,
-                entry,
-                screen,
-                State {
-                    chosen,
-                    marked,
-                    focused,
-                },
-            );
-        }
+    let window = files.cursor.window(body.height);
+    let first = window.start;
+    screen.hit(body, Hit::Rows { pane, first });
+    let span = files.span(folder.entries);
+    let rows = files.rows.window(window);
+    for (n, (row, at)) in (0..body.height).zip((first..).zip(rows)) {
+        let Some(entry) = folder.entries.get(at) else {
+            continue;
+        };
+        let state = State {
+            chosen: row == files.cursor.index(),
+            marked: files.marks.holds(entry) || span.contains(&row),
+            focused,
+        };
+        draw_entry(buf, paint::row(body, n), &slots, entry, screen, state);
     }
-    None
 }
 
 fn below(inner: Rect) -> Rect {
@@ -124,84 +150,20 @@ fn slots(width: u16) -> Vec<Slot<FileSort>> {
     slots
 }
 
-/// `remote /iso (48)` at the left; marks, filter and sort at the right.
-fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
-    let (theme, folder, files) = (screen.theme, &model.remote.folder, &screen.files);
-    let room = (area.width / 2).saturating_sub(8).max(10);
-    let path = format!("/{}", folder.path.shown());
-    let mut left: Vec<Piece> = vec![
-        ("remote ".to_owned(), theme.dim()),
-        (format::cut_name(&path, room), theme.strong()),
-    ];
-    let whole = matches!(folder.state, ListingState::Whole)
-        && !matches!(model.remote.link, Link::Lost { .. });
-    // An empty folder counts 0 only when that is known.
-    if !folder.entries.is_empty() || (folder.request > 0 && whole) {
-        left.push((
-            format!(" ({})", format::count(folder.entries.len() as u64)),
-            theme.text(),
-        ));
-    }
-    if folder.unlisted > 0 {
-        let words = format!(
-            "  {} not plain text, not listed",
-            format::count(folder.unlisted)
-        );
-        left.push((words, theme.warn()));
-    }
-    if let Some((to, _)) = &files.opening {
-        let words = format!(
-            "  {} opening /{}",
-            spinner(model),
-            format::cut_name(to.shown().as_str(), 24)
-        );
-        left.push((words, theme.warn()));
-    } else if is_loading(model) {
-        left.push((format!("  {} loading", spinner(model)), theme.warn()));
-    }
-    let after = paint::title(buf, area, 1, &left);
-    let mut right = paint::apart(state(model, screen));
-    if after + paint::pieces_width(&right) + 4 > area.width {
-        right.truncate(right.len().saturating_sub(2));
-    }
-    paint::title_right(buf, area, after, &right);
-}
-
-/// Marks, filter and sort in words; the sort last.
-fn state(model: &Model, screen: &Screen) -> Vec<Piece> {
-    let (theme, folder, files) = (screen.theme, &model.remote.folder, &screen.files);
-    let mut right: Vec<Piece> = Vec::new();
-    let marked = files.marks.count() as u64;
-    if marked > 0 {
-        let size = format::size_words(files.marks.bytes());
-        let words = format!("● {} marked, {size}", format::count(marked));
-        right.push((words, theme.mark()));
-    } else if files.is_ranging() {
-        right.push(("range: v ends it".to_owned(), theme.mark()));
-    }
-    if !files.filter.is_empty() {
-        let text = format::cut(files.filter.text(), 20);
-        let words = format!(
-            "filter: {text}  {} of {}",
-            files.rows.len(),
-            folder.entries.len()
-        );
-        right.push((words, theme.warn()));
-    }
-    let sort = format!("sort: {} {}", files.sort.name(), files.order.sign());
-    right.push((sort, theme.dim()));
-    right
-}
-
 /// Whether more of the folder is on its way.
 pub(super) fn is_loading(model: &Model) -> bool {
     matches!(model.remote.folder.state, ListingState::More)
         && matches!(model.remote.link, Link::Ready { .. })
 }
 
-fn headings(buf: &mut Buffer, line: Rect, slots: &[Slot<FileSort>], screen: &mut Screen) {
+fn headings(
+    buf: &mut Buffer,
+    line: Rect,
+    slots: &[Slot<FileSort>],
+    (pane, (sort, order)): (Pane, (FileSort, Order)),
+    screen: &mut Screen,
+) {
     let theme = screen.theme;
-    let (sort, order) = (screen.files.sort, screen.files.order);
     for slot in slots {
         let place = paint::part(line, slot.x, slot.width);
         let (words, style) = if slot.field == sort {
@@ -218,7 +180,7 @@ fn headings(buf: &mut Buffer, line: Rect, slots: &[Slot<FileSort>], screen: &mut
             }
             Side::Right => paint::put_right(buf, place, &words, style),
         }
-        screen.hit(place, Hit::Header(SortBy::File(slot.field)));
+        screen.hit(place, Hit::Header(pane, SortBy::File(slot.field)));
     }
 }
 
@@ -275,41 +237,82 @@ fn draw_entry(
     }
 }
 
-fn empty(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
-    let (theme, folder) = (screen.theme, &model.remote.folder);
+/// How bad an empty pane is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Calm,
+    Bad,
+}
+
+/// What an empty pane says, and what can be done about it.
+type Why = (String, String, Tone);
+
+fn empty_remote(model: &Model, files: &FileList) -> Why {
+    let folder = &model.remote.folder;
     let wait = spinner(model);
-    let (first, second, style) = match (&model.remote.link, &folder.state) {
-        (Link::Lost { why, .. }, _) => (format!("✗ {why}"), "ctrl-r tries again", theme.bad()),
-        (_, ListingState::Failed(why)) => (
-            format!("✗ {why}"),
-            "ctrl-r tries again, h goes out",
-            theme.bad(),
-        ),
-        (Link::Connecting, _) => (
-            format!("{wait} connecting to {}", model.about.subject),
-            "",
-            theme.text(),
-        ),
-        (_, ListingState::More) => (format!("{wait} loading"), "", theme.text()),
-        (_, ListingState::Whole) if !folder.entries.is_empty() => (
-            format!("none of {} matches the filter", folder.entries.len()),
-            "Esc clears it, / changes it",
-            theme.text(),
-        ),
-        (_, ListingState::Whole) if folder.path.is_root() => (
-            "this server has nothing to fetch".to_owned(),
-            "ctrl-r looks again",
-            theme.text(),
-        ),
-        (_, ListingState::Whole) => (
-            "this folder is empty".to_owned(),
-            "h goes out",
-            theme.text(),
-        ),
+    match (&model.remote.link, &folder.state) {
+        (Link::Lost { why, .. }, _) => {
+            let then = match model.remote.again(model.now) {
+                Some(left) => format!("{}; ctrl-r tries now", again(left)),
+                None => "ctrl-r tries again".to_owned(),
+            };
+            (format!("✗ {why}"), then, Tone::Bad)
+        }
+        (_, ListingState::Failed(why)) => bad(why, "ctrl-r tries again, h goes out"),
+        (Link::Connecting, _) => {
+            let words = format!("{wait} connecting to {}", model.about.subject);
+            (words, String::new(), Tone::Calm)
+        }
+        (_, ListingState::More) => calm(&format!("{wait} loading"), ""),
+        (_, ListingState::Whole) if !folder.entries.is_empty() => {
+            none_matches(files, folder.entries.len(), wait)
+        }
+        (_, ListingState::Whole) if folder.path.is_root() => {
+            calm("this server has nothing to fetch", "ctrl-r looks again")
+        }
+        (_, ListingState::Whole) => calm("this folder is empty", "h goes out"),
+    }
+}
+
+fn empty_local(model: &Model, local: &FileList<PathBuf>) -> Why {
+    let here = &model.remote.here;
+    let wait = spinner(model);
+    match &here.state {
+        ListingState::Failed(why) => bad(why, "ctrl-r tries again, h goes out"),
+        ListingState::More => calm(&format!("{wait} reading"), ""),
+        ListingState::Whole if !here.entries.is_empty() => {
+            none_matches(local, here.entries.len(), wait)
+        }
+        ListingState::Whole => calm("this folder is empty", "h goes out"),
+    }
+}
+
+fn calm(words: &str, then: &str) -> Why {
+    (words.to_owned(), then.to_owned(), Tone::Calm)
+}
+
+fn bad(why: &DisplayName, then: &str) -> Why {
+    (format!("✗ {why}"), then.to_owned(), Tone::Bad)
+}
+
+fn none_matches<P: Clone + Eq + Hash>(list: &FileList<P>, of: usize, wait: &str) -> Why {
+    let of = format::count(of as u64);
+    if list.is_behind() {
+        return calm(&format!("{wait} looking through {of}"), "");
+    }
+    let words = format!("none of {of} matches the filter");
+    calm(&words, "Esc clears it, / changes it")
+}
+
+fn empty(buf: &mut Buffer, area: Rect, (first, second, tone): Why, screen: &Screen) {
+    let theme = screen.theme;
+    let style = match tone {
+        Tone::Calm => theme.text(),
+        Tone::Bad => theme.bad(),
     };
     let room = area.width.saturating_sub(4).max(1);
     let wrapped = paint::wrap(&first, room);
     let mut lines: Vec<(&str, Style)> = wrapped.iter().map(|line| (line.as_str(), style)).collect();
-    lines.push((second, theme.dim()));
+    lines.push((&second, theme.dim()));
     paint::message(buf, area, &lines);
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::model::Connection;
 
 use super::fields;
+use super::format::{read_bytes, split_unit};
 
 /// A query that was understood.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,6 +29,8 @@ enum Term {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum TextField {
     Peer,
+    Name,
+    Pin,
     Dialect,
     Phase,
     File,
@@ -60,7 +63,7 @@ enum Compare {
 }
 
 /// The fields a query may name, for messages and help.
-pub(super) const FIELDS: &str = "id peer dialect phase file rate size done stall age";
+pub(super) const FIELDS: &str = "id peer name pin dialect phase file rate size done stall age";
 /// The comparisons there are, longest first: they are looked for in this order.
 const OPERATORS: [(&str, Compare); 6] = [
     ("!=", Compare::Other),
@@ -133,6 +136,8 @@ impl Term {
         match self {
             Self::Word(word) => [
                 TextField::Peer,
+                TextField::Name,
+                TextField::Pin,
                 TextField::Dialect,
                 TextField::Phase,
                 TextField::File,
@@ -151,6 +156,12 @@ impl TextField {
     fn of(self, row: &Connection) -> String {
         match self {
             Self::Peer => row.peer().to_string(),
+            Self::Name => row
+                .who()
+                .map_or_else(String::new, |who| who.name.as_str().to_lowercase()),
+            Self::Pin => row
+                .who()
+                .map_or_else(String::new, |who| who.pin.to_string()),
             Self::Dialect => row
                 .dialect
                 .map_or_else(String::new, |dialect| dialect.label().to_owned()),
@@ -182,8 +193,8 @@ impl NumberField {
     fn value(self, name: &str, text: &str) -> Result<f64, String> {
         let (value, example) = match self {
             Self::Id => (text.trim_start_matches('#').parse().ok(), "41"),
-            Self::Rate => (bytes(text.trim_end_matches("/s")), "10k"),
-            Self::Size | Self::Done => (bytes(text), "1.5G"),
+            Self::Rate => (read_bytes(text.trim_end_matches("/s")), "10k"),
+            Self::Size | Self::Done => (read_bytes(text), "1.5G"),
             Self::Stall | Self::Age => (seconds(text), "5s"),
         };
         value.ok_or_else(|| format!("`{text}` is no {name}; write for example {name}>{example}"))
@@ -258,6 +269,8 @@ fn comparison(name: &str, compare: Compare, value: &str) -> Result<Term, String>
         "stall" => number(NumberField::Stall),
         "age" => number(NumberField::Age),
         "peer" => text(TextField::Peer),
+        "name" => text(TextField::Name),
+        "pin" => text(TextField::Pin),
         "dialect" => text(TextField::Dialect),
         "phase" => text(TextField::Phase),
         "file" => text(TextField::File),
@@ -294,32 +307,6 @@ fn tokens(text: &str) -> Result<Vec<Token>, String> {
         rest = rest[end..].trim_start();
     }
     Ok(out)
-}
-
-fn split_unit(text: &str) -> Option<(f64, String)> {
-    let end = text
-        .find(|ch: char| !ch.is_ascii_digit() && ch != '.')
-        .unwrap_or(text.len());
-    let number = text[..end].parse().ok()?;
-    Some((number, text[end..].to_lowercase()))
-}
-
-/// Bytes: `10k` is 10,000 and `10KiB` is 10,240, as on the command line.
-fn bytes(text: &str) -> Option<f64> {
-    let (number, unit) = split_unit(text)?;
-    let scale = match unit.as_str() {
-        "" | "b" => 1.0,
-        "k" | "kb" => 1e3,
-        "m" | "mb" => 1e6,
-        "g" | "gb" => 1e9,
-        "t" | "tb" => 1e12,
-        "ki" | "kib" => 1024.0,
-        "mi" | "mib" => 1_048_576.0,
-        "gi" | "gib" => 1_073_741_824.0,
-        "ti" | "tib" => 1_099_511_627_776.0,
-        _ => return None,
-    };
-    Some(number * scale)
 }
 
 fn seconds(text: &str) -> Option<f64> {

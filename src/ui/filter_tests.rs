@@ -42,7 +42,7 @@ fn units_are_those_of_the_command_line() {
         ("1.5g", 1.5e9),
     ];
     for (text, value) in cases {
-        assert_eq!(bytes(text), Some(value), "{text}");
+        assert_eq!(read_bytes(text), Some(value), "{text}");
     }
     let cases = [
         ("5", 5.0),
@@ -54,8 +54,8 @@ fn units_are_those_of_the_command_line() {
     for (text, value) in cases {
         assert_eq!(seconds(text), Some(value), "{text}");
     }
-    assert_eq!(bytes("10q"), None);
-    assert_eq!(bytes("k"), None);
+    assert_eq!(read_bytes("10q"), None);
+    assert_eq!(read_bytes("k"), None);
     assert_eq!(seconds("1.2.3"), None);
 }
 

@@ -153,6 +153,70 @@ pub fn plural(number: u64, noun: &str) -> String {
     format!("{} {noun}{s}", count(number))
 }
 
+/// So many files and folders, of each what there is: `3 files and 2 folders`.
+pub fn kinds(files: u64, folders: u64) -> String {
+    match (files, folders) {
+        (files, 0) => plural(files, "file"),
+        (0, folders) => plural(folders, "folder"),
+        (files, folders) => format!(
+            "{} and {}",
+            plural(files, "file"),
+            plural(folders, "folder")
+        ),
+    }
+}
+
+/// A number and the unit behind it, in small letters: `1.5G` is 1.5 and `g`.
+pub fn split_unit(text: &str) -> Option<(f64, String)> {
+    let end = text
+        .find(|ch: char| !ch.is_ascii_digit() && ch != '.')
+        .unwrap_or(text.len());
+    let number = text[..end].parse().ok()?;
+    Some((number, text[end..].to_lowercase()))
+}
+
+/// Bytes as typed: `10k` is 10,000 and `10KiB` is 10,240, as on the command line.
+pub fn read_bytes(text: &str) -> Option<f64> {
+    let (number, unit) = split_unit(text)?;
+    let scale = match unit.as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "ki" | "kib" => 1024.0,
+        "mi" | "mib" => 1_048_576.0,
+        "gi" | "gib" => 1_073_741_824.0,
+        "ti" | "tib" => 1_099_511_627_776.0,
+        _ => return None,
+    };
+    Some(number * scale)
+}
+
+/// That something typed cannot be meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmeant;
+
+/// A limit as typed, in bytes a second; `None` lifts it (`0`, nothing, `none`).
+pub fn read_limit(text: &str) -> Result<Option<u64>, Unmeant> {
+    let text = text.trim();
+    if text.is_empty() || text.eq_ignore_ascii_case("none") {
+        return Ok(None);
+    }
+    let text = text.strip_suffix("/s").unwrap_or(text).trim_end();
+    let bytes = read_bytes(&text.replace(' ', "")).ok_or(Unmeant)?;
+    if bytes <= 0.0 {
+        return Ok(None);
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float-to-int cast saturates; it is more than 0"
+    )]
+    let bytes = bytes.round() as u64;
+    Ok(Some(bytes.max(1)))
+}
+
 /// The time of day of an event: `14:02:10`.
 pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()

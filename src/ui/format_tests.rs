@@ -114,3 +114,31 @@ fn a_bar_never_outgrows_its_room() {
     assert_eq!(bar(f64::NAN, 3), "");
     assert_eq!(bar(-1.0, 3), "");
 }
+
+#[test]
+fn a_limit_is_read_as_it_is_typed() {
+    for (text, rate) in [
+        ("10M", 10_000_000),
+        ("500k", 500_000),
+        (" 2 MiB/s ", 2 << 20),
+        ("1234", 1_234),
+        ("0.2", 1),
+        ("99999999999999999999T", u64::MAX),
+    ] {
+        assert_eq!(read_limit(text), Ok(Some(rate)), "{text}");
+    }
+    for text in ["", "0", "  ", "none", "0M"] {
+        assert_eq!(read_limit(text), Ok(None), "{text}");
+    }
+    for text in ["12q", "fast", "-5M", "1e9", "10M10", "M", "."] {
+        assert_eq!(read_limit(text), Err(Unmeant), "{text}");
+    }
+}
+
+#[test]
+fn files_and_folders_are_named_where_there_are_any() {
+    assert_eq!(kinds(3, 2), "3 files and 2 folders");
+    assert_eq!(kinds(1, 0), "1 file");
+    assert_eq!(kinds(0, 1), "1 folder");
+    assert_eq!(kinds(0, 0), "0 files");
+}

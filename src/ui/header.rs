@@ -1,23 +1,23 @@
-//! The first line and the last: what this is and how it stands; the keys.
+//! The first line: what this is and how it stands.
 //!
 //! What does not fit is left out whole, the least important first; only the
 //! subject is cut, in its middle. Badges are always there. Reads the model,
-//! writes two lines.
+//! writes one line.
+
+use std::time::Duration;
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::entity::Direction;
-use crate::event::{JobState, Link};
+use crate::entity::{Direction, Rights};
+use crate::event::Link;
 use crate::line::Weight;
 use crate::model::{Badge, Flow, Model, Role};
-use crate::remote::Item;
 
 use super::fields;
 use super::format;
-use super::keys::{self, Binding, Place};
 use super::paint::{self, Piece};
-use super::screen::{Hit, Pane, Screen};
+use super::screen::Screen;
 use super::theme::Theme;
 use super::throughput;
 
@@ -32,6 +32,8 @@ pub(super) fn spinner(model: &Model) -> &'static str {
 
 /// The least columns a long subject is cut to before a listener is hidden.
 const LEAST_SUBJECT: u16 = 12;
+/// The least columns a client's URL is cut to before the server's name is hidden.
+const LEAST_URL: u16 = 30;
 /// The most columns a subject gets.
 const MOST_SUBJECT: u16 = 60;
 
@@ -47,9 +49,14 @@ pub(super) fn draw(buf: &mut Buffer, line: Rect, model: &Model, screen: &mut Scr
     groups.extend(alarms.into_iter().map(|alarm| vec![alarm, gap()]));
     if matches!(model.remote.link, Link::Lost { .. }) {
         // Of all that could be said now this matters most.
-        groups.push(vec![("✗ link lost".to_owned(), theme.bad()), gap()]);
+        let words = match model.remote.again(model.now) {
+            Some(left) => format!("✗ link lost, {}", again(left)),
+            None => "✗ link lost".to_owned(),
+        };
+        groups.push(vec![(words, theme.bad()), gap()]);
     }
-    let badges = badges(model, screen);
+    let mut badges = badges(model, screen);
+    badges.extend(terms(model, screen, line.width));
     let must = paint::pieces_width(&groups.concat()) + paint::pieces_width(&badges.concat());
     let right = match screen.role {
         Role::Serve => vec![(format!("up {} ", format::uptime(model.now)), theme.dim())],
@@ -94,14 +101,21 @@ fn middle(
         // What a client's right end says is said nowhere else.
         Role::Dial => plans.push((0, &right[..])),
     }
-    let least = paint::pieces_width(&subject(model, screen, LEAST_SUBJECT));
-    for (shown, right) in plans {
-        let mut groups = all[..shown].to_vec();
-        groups.extend(hidden(shown, all.len(), screen));
-        let rest = paint::pieces_width(&groups.concat()) + paint::pieces_width(right);
-        if let Some(spare) = room.checked_sub(least + rest) {
-            groups.insert(0, subject(model, screen, LEAST_SUBJECT + spare));
-            return (groups, right.to_vec());
+    let leasts: &[u16] = match screen.role {
+        Role::Serve => &[LEAST_SUBJECT],
+        // A URL says what the server's own name only repeats.
+        Role::Dial => &[LEAST_URL, LEAST_SUBJECT],
+    };
+    for &letters in leasts {
+        let least = paint::pieces_width(&subject(model, screen, letters));
+        for &(shown, right) in &plans {
+            let mut groups = all[..shown].to_vec();
+            groups.extend(hidden(shown, all.len(), screen));
+            let rest = paint::pieces_width(&groups.concat()) + paint::pieces_width(right);
+            if let Some(spare) = room.checked_sub(least + rest) {
+                groups.insert(0, subject(model, screen, letters + spare));
+                return (groups, right.to_vec());
+            }
         }
     }
     let around = paint::pieces_width(&subject(model, screen, 0));
@@ -222,6 +236,48 @@ fn link(model: &Model, screen: &Screen) -> Vec<Piece> {
     ]
 }
 
+/// How private the link is and what we may do there: always seen, in the fewest words that fit.
+fn terms(model: &Model, screen: &Screen, width: u16) -> Vec<Vec<Piece>> {
+    let theme = screen.theme;
+    let Link::Ready { rights, pin, .. } = &model.remote.link else {
+        return Vec::new();
+    };
+    let private = match (pin, width) {
+        (Some(pin), 150..) => Some((format!("TLS pinned {}", pin.short()), theme.good())),
+        (Some(_), 110..) => Some(("TLS pinned".to_owned(), theme.good())),
+        (Some(_), _) => Some(("TLS".to_owned(), theme.good())),
+        (None, 110..) => Some(("plain".to_owned(), theme.dim())),
+        // The URL's scheme says so, too.
+        (None, _) => None,
+    };
+    let rights = rights.map(rights_words).filter(|_| width >= 80);
+    let rights = rights.map(|words| (words, theme.text()));
+    let pieces = private.into_iter().chain(rights);
+    pieces.map(|piece| vec![piece, gap()]).collect()
+}
+
+/// When a lost link is tried again.
+pub(super) fn again(left: Duration) -> String {
+    match left.as_secs() {
+        0 => "trying again".to_owned(),
+        seconds => format!("again in {seconds} s"),
+    }
+}
+
+/// What we may do, in a few words.
+pub(super) fn rights_words(rights: Rights) -> String {
+    let able = Rights {
+        operate: false,
+        ..rights
+    };
+    match able {
+        Rights::READ_ONLY => "read-only".to_owned(),
+        Rights::NEWCOMER => "read-write".to_owned(),
+        _ if able.bits() == 0 => "no rights".to_owned(),
+        _ => able.words().collect::<Vec<_>>().join(" "),
+    }
+}
+
 /// A rate with its arrow, and the last minute of it where there is room.
 fn flow(flow: &Flow, way: Direction, theme: Theme, with_graph: bool) -> Vec<Piece> {
     let rate = flow.rate.per_second();
@@ -245,145 +301,32 @@ fn flow(flow: &Flow, way: Direction, theme: Theme, with_graph: bool) -> Vec<Piec
 fn client_right(model: &Model, screen: &Screen, width: u16) -> Vec<Piece> {
     let theme = screen.theme;
     let remote = &model.remote;
-    let queued = remote.items().filter(|item| {
-        matches!(
-            item.job.state,
-            JobState::Queued | JobState::Paused { .. } | JobState::Clash
-        )
-    });
-    let runs = |way| {
-        let runs = |item: &Item| matches!(item.job.state, JobState::Running { .. });
-        remote
-            .items()
-            .any(|item| item.job.direction == way && runs(item))
-    };
+    let counts = remote.queue.counts();
+    let waits = counts.queued + counts.paused + counts.clashing + counts.waiting;
+    let runs = |way| remote.queue.flowing().any(|item| item.job.direction == way);
     let mut out = Vec::new();
     // Downloads are what a client is about; uploads show while they run.
     let (down, up) = (runs(Direction::In), runs(Direction::Out));
     let room = if up && down { 140 } else { 100 };
     if up {
         out.extend(flow(&model.outward, Direction::Out, theme, width >= room));
+        if down {
+            out.push(gap());
+        }
     }
     if down || !up {
         out.extend(flow(&model.inward, Direction::In, theme, width >= room));
     }
-    out.push((format!("  {} running ", remote.running()), theme.dim()));
+    if up && down && width < 100 {
+        // Both rates are worth more than how many there are of each.
+        return out;
+    }
+    let running = (remote.running() + counts.walking) as u64;
+    let running = format::count(running);
+    out.push((format!("  {running} running "), theme.dim()));
     if width >= 90 {
-        out.push((format!(" {} waiting ", queued.count()), theme.dim()));
+        let waits = format::count(waits as u64);
+        out.push((format!(" {waits} waiting "), theme.dim()));
     }
     out
-}
-
-/// Draws the last line: a note, a line being typed, or the keys that are valid now.
-pub(super) fn footer(
-    buf: &mut Buffer,
-    line: Rect,
-    model: &Model,
-    screen: &mut Screen,
-) -> Option<(u16, u16)> {
-    let place = screen.place(model);
-    if place == Place::Filter {
-        return Some(filter_line(buf, line, model, screen));
-    }
-    let theme = screen.theme;
-    let mut x = 1;
-    if let Some(note) = screen.noted() {
-        let words = format!("{note}   ");
-        x += paint::put(
-            buf,
-            paint::part(line, x, line.width.saturating_sub(2)),
-            &words,
-            theme.warn(),
-        );
-    }
-    key_line(buf, line, x, model, screen);
-    None
-}
-
-/// The keys in the table's order; the way out stands at the right and stays.
-fn key_line(buf: &mut Buffer, line: Rect, from: u16, model: &Model, screen: &mut Screen) {
-    let (out, bindings): (Vec<_>, Vec<_>) =
-        keys::footer(screen, model).partition(|binding| binding.group == keys::LEAVE);
-    let mut end = line.width.saturating_sub(1);
-    for binding in out {
-        let wants = key_width(binding);
-        if from + wants <= end {
-            end -= wants;
-            draw_key(buf, paint::part(line, end, wants), binding, screen);
-            end = end.saturating_sub(3);
-        }
-    }
-    let mut x = from;
-    for binding in bindings {
-        let wants = key_width(binding);
-        if x + wants > end {
-            break;
-        }
-        draw_key(buf, paint::part(line, x, wants), binding, screen);
-        x += wants + 3;
-    }
-}
-
-/// The first of a binding's keys, as the footer writes it.
-fn first_key(binding: &Binding) -> &'static str {
-    binding.shown.split(' ').next().unwrap_or_default()
-}
-
-fn key_width(binding: &Binding) -> u16 {
-    format::width(first_key(binding)) + 1 + format::width(binding.word)
-}
-
-fn draw_key(buf: &mut Buffer, place: Rect, binding: &Binding, screen: &mut Screen) {
-    let theme = screen.theme;
-    let pieces = [
-        (first_key(binding).to_owned(), theme.key()),
-        (format!(" {}", binding.word), theme.dim()),
-    ];
-    paint::pieces(buf, place, &pieces);
-    screen.hit(place, Hit::Key(binding.action));
-}
-
-/// The filter while it is typed, with what it finds or what is wrong with it.
-fn filter_line(buf: &mut Buffer, line: Rect, model: &Model, screen: &mut Screen) -> (u16, u16) {
-    let theme = screen.theme;
-    let (input, told, style) = match screen.focus {
-        Pane::Table | Pane::Queue => {
-            let grid = screen.grid();
-            match &grid.filter.wrong {
-                Some(why) => (&grid.filter.line, why.clone(), theme.bad()),
-                None if grid.filter.line.is_empty() => (
-                    &grid.filter.line,
-                    format!("words, or {}", super::filter::FIELDS),
-                    theme.dim(),
-                ),
-                None => (
-                    &grid.filter.line,
-                    format!("{} of {}", grid.rows.len(), grid.all),
-                    theme.dim(),
-                ),
-            }
-        }
-        Pane::Events => (&screen.events.filter, String::new(), theme.dim()),
-        Pane::Files => (
-            &screen.files.filter,
-            format!(
-                "{} of {}",
-                screen.files.rows.len(),
-                model.remote.folder.entries.len()
-            ),
-            theme.dim(),
-        ),
-    };
-    let told = format::cut(&told, (line.width * 2 / 3).saturating_sub(4));
-    let room = line.width.saturating_sub(format::width(&told) + 6);
-    let (text, cursor) = input.shown(room);
-    paint::put(buf, paint::part(line, 1, 1), "/", theme.key());
-    paint::put(buf, paint::part(line, 2, room), &text, theme.strong());
-    paint::put_right(
-        buf,
-        paint::part(line, 0, line.width.saturating_sub(1)),
-        &told,
-        style,
-    );
-    (line.x + 2 + cursor, line.y)
 }

@@ -22,6 +22,15 @@ pub(super) struct LineInput {
 }
 
 impl LineInput {
+    /// A line that holds a text already, without what may not stand in it; the cursor at its end.
+    pub(super) fn holding(text: &str) -> Self {
+        let mut line = Self::default();
+        for ch in text.chars().filter(|&ch| is_clean(ch)).take(MOST) {
+            line.input.handle(InputRequest::InsertChar(ch));
+        }
+        line
+    }
+
     /// What has been typed.
     pub(super) fn text(&self) -> &str {
         self.input.value()

@@ -20,15 +20,19 @@ mod file_list;
 mod file_sort;
 mod files;
 mod filter;
+mod footer;
 mod format;
 mod grid;
 mod header;
+mod invite;
 mod line_input;
 mod marks;
 mod paint;
 mod popup;
 mod prompt;
+mod question;
 mod queue;
+mod rows;
 mod select;
 mod standing;
 mod table;
@@ -42,7 +46,6 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
-use crate::event::JobState;
 use crate::model::{Model, Role};
 
 pub use screen::{Reaction, Screen};
@@ -54,15 +57,17 @@ use screen::{Pane, View};
 pub const LEAST_WIDTH: u16 = 60;
 /// Below this many lines the panes do not fit.
 pub const LEAST_HEIGHT: u16 = 16;
-/// From here on remote folder and queue stand side by side.
+/// From here on a desk and the queue stand side by side.
 const SIDE_BY_SIDE: u16 = 160;
+/// From here on the remote folder and the local one stand side by side.
+const TWO_FOLDERS: u16 = 100;
 
 /// Draws one frame.
 pub fn view(frame: &mut Frame<'_>, model: &Model, screen: &mut Screen) {
     let area = frame.area();
     screen.hits.clear();
     screen.spins = false;
-    screen.refresh(model);
+    screen.refresh(model, file_list::FRAME_WORK);
     if area.width < LEAST_WIDTH || area.height < LEAST_HEIGHT {
         too_small(frame.buffer_mut(), area, screen);
         return;
@@ -79,10 +84,10 @@ pub fn view(frame: &mut Frame<'_>, model: &Model, screen: &mut Screen) {
         Role::Dial => client(buf, body, model, screen),
     };
     screen.spins = spins(model, screen);
-    popup::draw(buf, body, model, screen);
-    let typed = header::footer(buf, line(area.height - 1), model, screen);
-    let on_top = screen.popup.is_some() || screen.clash_shows(model);
-    if let Some(cursor) = typed.or(cursor.filter(|_| !on_top)) {
+    let on_top = popup::draw(buf, body, model, screen);
+    let typed = footer::draw(buf, line(area.height - 1), model, screen);
+    let covered = screen.popup.is_some() || screen.clash_shows(model);
+    if let Some(cursor) = on_top.or(typed).or(cursor.filter(|_| !covered)) {
         frame.set_cursor_position(cursor);
     }
 }
@@ -95,6 +100,7 @@ fn server(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
         panes(buf, &[(screen.focus, area)], model, screen);
         return;
     }
+    let area = invite::strip(buf, area, model, screen);
     let flow = match area.height {
         0..18 => 3,
         18..28 => 4,
@@ -122,26 +128,36 @@ fn client(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) -> O
     if screen.large {
         return panes(buf, &[(screen.focus, area)], model, screen);
     }
-    let (files, queue) = if area.width >= SIDE_BY_SIDE {
-        let left = area.width / 2;
-        // The two share a border.
-        let files = Rect::new(area.x, area.y, left, area.height);
-        let queue = Rect::new(
-            area.x + left - 1,
-            area.y,
-            area.width - left + 1,
-            area.height,
-        );
-        (files, queue)
+    let desk = screen.asks_for_names(model);
+    let (files, queue) = if area.width >= SIDE_BY_SIDE && desk {
+        halves(area)
     } else {
         let wants = queue::wants(model).clamp(6, (area.height * 9 / 20).max(6));
         split(area, area.height - wants)
     };
-    panes(
-        buf,
-        &[(Pane::Files, files), (Pane::Queue, queue)],
-        model,
-        screen,
+    let mut placed = vec![(Pane::Queue, queue)];
+    if desk {
+        placed.push((Pane::Files, files));
+    } else if area.width >= TWO_FOLDERS {
+        let (left, right) = halves(files);
+        placed.extend([(Pane::Files, left), (Pane::Local, right)]);
+    } else {
+        placed.push((screen.side, files));
+    }
+    panes(buf, &placed, model, screen)
+}
+
+/// Two areas beside each other that share a border.
+fn halves(area: Rect) -> (Rect, Rect) {
+    let left = area.width / 2;
+    (
+        Rect::new(area.x, area.y, left, area.height),
+        Rect::new(
+            area.x + left - 1,
+            area.y,
+            area.width - left + 1,
+            area.height,
+        ),
     )
 }
 
@@ -169,6 +185,7 @@ fn panes(
             Pane::Events => events::draw(buf, area, model, screen),
             Pane::Queue => queue::draw(buf, area, model, screen),
             Pane::Files => cursor = files::draw(buf, area, model, screen),
+            Pane::Local => files::draw_local(buf, area, model, screen),
         }
     }
     cursor
@@ -186,12 +203,14 @@ fn split(area: Rect, upper: u16) -> (Rect, Rect) {
 
 /// Whether a spinner is on the screen.
 fn spins(model: &Model, screen: &Screen) -> bool {
-    let asking = |state: &JobState| matches!(state, JobState::Asking);
+    let counts = model.remote.queue.counts();
     screen.role == Role::Dial
         && (Screen::is_connecting(model)
             || (files::is_loading(model) && !screen.asks_for_names(model))
             || screen.files.opening.is_some()
-            || model.remote.items().any(|item| asking(&item.job.state)))
+            || screen.local.opening.is_some()
+            || counts.asking + counts.walking > 0
+            || question::spins(model, screen))
 }
 
 /// Says that there is no room, in as many words as there is room for.

@@ -12,48 +12,39 @@ use crate::model::Model;
 
 use super::details::{self, Detail};
 use super::format;
+use super::invite;
 use super::keys;
 use super::paint::{self, Focus};
+use super::question;
 use super::screen::{Ask, Hit, Popup, Screen};
 use super::standing;
 use super::theme::Theme;
 
-/// Draws what lies on top, if anything does.
-pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
+/// Draws what lies on top, if anything does; tells where the cursor belongs if a line is typed.
+pub(super) fn draw(
+    buf: &mut Buffer,
+    area: Rect,
+    model: &Model,
+    screen: &mut Screen,
+) -> Option<(u16, u16)> {
     let Some(mut popup) = screen.popup.take() else {
         if screen.clash_shows(model) {
             clash(buf, area, model, screen);
         }
-        return;
+        return None;
     };
+    let mut cursor = None;
     match &mut popup {
         Popup::Help { top } => help(buf, area, screen, top),
-        Popup::Details { row, top } => {
-            let room = words_room(area);
-            let lines = details::connection(row, model, screen, room);
-            let title = match row.gone {
-                None => "details",
-                Some(_) => "details (it is gone)",
-            };
-            draw_details(buf, area, title, &lines, top, screen);
-        }
-        Popup::Event { entered, top } => {
-            let lines = details::event(entered, screen, words_room(area));
-            draw_details(buf, area, "event", &lines, top, screen);
-        }
-        Popup::Item { item, top } => {
-            let lines = details::item(item, model, screen, words_room(area));
-            let known = model.remote.item(item.job.job).is_some();
-            let title = match (item.job.direction, known) {
-                (Direction::In, true) => "download",
-                (Direction::In, false) => "download (off the list)",
-                (Direction::Out, true) => "upload",
-                (Direction::Out, false) => "upload (off the list)",
-            };
-            draw_details(buf, area, title, &lines, top, screen);
+        Popup::Details { .. } | Popup::Event { .. } | Popup::Item { .. } | Popup::File { .. } => {
+            closely(buf, area, &mut popup, model, screen);
         }
         Popup::Told { top } => told(buf, area, model, screen, top),
         Popup::Confirm(ask) => confirm(buf, area, ask, screen),
+        Popup::Delete(doom) => question::delete(buf, area, doom, model, screen),
+        Popup::Invite => invite::draw(buf, area, model, screen),
+        Popup::Saved { .. } => question::saved(buf, area, model, screen),
+        Popup::Line(asked) => cursor = Some(question::line(buf, area, asked, model, screen)),
         Popup::Sort { index } => {
             let (choices, now) = screen.sort_choices();
             let rows: Vec<Choice> = choices
@@ -72,10 +63,46 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
         }
     }
     screen.popup = Some(popup);
+    cursor
+}
+
+/// What is shown of one thing: a row, an event, an item, a file.
+fn closely(buf: &mut Buffer, area: Rect, popup: &mut Popup, model: &Model, screen: &mut Screen) {
+    let room = words_room(area);
+    match popup {
+        Popup::Details { row, top } => {
+            let lines = details::connection(row, model, screen, room);
+            let title = match row.gone {
+                None => "details",
+                Some(_) => "details (it is gone)",
+            };
+            draw_details(buf, area, title, &lines, top, screen);
+        }
+        Popup::Event { entered, top } => {
+            let lines = details::event(entered, screen, room);
+            draw_details(buf, area, "event", &lines, top, screen);
+        }
+        Popup::Item { item, top } => {
+            let lines = details::item(item, model, screen, room);
+            let known = model.remote.item(item.job.job).is_some();
+            let title = match (item.job.direction, known) {
+                (Direction::In, true) => "download",
+                (Direction::In, false) => "download (off the list)",
+                (Direction::Out, true) => "upload",
+                (Direction::Out, false) => "upload (off the list)",
+            };
+            draw_details(buf, area, title, &lines, top, screen);
+        }
+        Popup::File { entry, path, asked } => {
+            let lines = details::file((entry, path), *asked, model, screen, room);
+            draw_details(buf, area, "file", &lines, &mut 0, screen);
+        }
+        _ => {}
+    }
 }
 
 /// A frame in the middle for so much text; gives the room inside, a cell free on each side.
-fn open(
+pub(super) fn open(
     buf: &mut Buffer,
     area: Rect,
     size: (u16, usize),
@@ -284,15 +311,15 @@ fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
         }
     }
     let key_width = 14;
-    let columns = usize::from(area.width >= 130) + 1;
-    let width = if columns == 2 { 122 } else { 66 };
+    let columns = usize::from(area.width >= 144) + 1;
+    let width = if columns == 2 { 138 } else { 68 };
     let half = lines.len().div_ceil(columns);
     let inner = open(buf, area, (width, half), "help", screen);
     let shown = usize::from(inner.height);
     *top = (*top).min(half.saturating_sub(shown));
     for column in 0..columns {
-        let x = u16::try_from(column).unwrap_or(0) * 62;
-        let side = paint::part(inner, x, if columns == 2 { 60 } else { inner.width });
+        let x = u16::try_from(column).unwrap_or(0) * 70;
+        let side = paint::part(inner, x, if columns == 2 { 68 } else { inner.width });
         let here = lines
             .iter()
             .skip(column * half + *top)

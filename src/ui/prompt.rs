@@ -110,7 +110,7 @@ fn names(buf: &mut Buffer, body: Rect, model: &Model, screen: &mut Screen) {
         },
     );
     for (n, row) in (0..body.height).zip(window) {
-        let Some(entry) = screen.files.entry(&model.remote.folder, row) else {
+        let Some(entry) = screen.files.entry(&model.remote.folder.entries, row) else {
             continue;
         };
         let line = paint::row(body, n);

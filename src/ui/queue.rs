@@ -9,13 +9,14 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::entity::{Direction, Outcome};
+use crate::entity::{Direction, Kind, Outcome};
 use crate::event::JobState;
 use crate::model::{self, Model};
 use crate::remote::Item;
 
 use super::columns::{self, Column, Side, Slot, Width};
 use super::desk::Mode;
+use super::details;
 use super::fields;
 use super::format;
 use super::header::spinner;
@@ -36,18 +37,21 @@ enum Part {
     Amount,
     Rate,
     Eta,
+    /// Streams, what is checked, from where it went on, how it is held back.
+    More,
 }
 
 /// `403 MiB / 650 MiB`: two sizes and what is between them.
 const AMOUNT: u16 = 2 * format::SIZE + 3;
 
-const COLUMNS: [Column<Part>; 6] = [
+const COLUMNS: [Column<Part>; 7] = [
     column(Part::Name, Width::Room(10, 24, 60), 0),
     column(Part::Bar, Width::Room(8, 12, 60), 3),
     column(Part::Percent, Width::Fixed(format::PERCENT), 1),
     column(Part::Amount, Width::Fixed(AMOUNT), 4),
     column(Part::Rate, Width::Fixed(format::RATE), 0),
     column(Part::Eta, Width::Fixed(format::CLOCK), 2),
+    column(Part::More, Width::Room(9, 20, 60), 6),
 ];
 
 const fn column(field: Part, width: Width, rank: u8) -> Column<Part> {
@@ -62,7 +66,7 @@ const fn column(field: Part, width: Width, rank: u8) -> Column<Part> {
 
 /// Rows the pane would like, border and total included.
 pub(super) fn wants(model: &Model) -> u16 {
-    u16::try_from(model.remote.items().len().max(1) + 3).unwrap_or(u16::MAX)
+    u16::try_from(model.remote.queue.len().max(1) + 3).unwrap_or(u16::MAX)
 }
 
 /// Draws the pane.
@@ -72,7 +76,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
     let inner = paint::inside(area);
     screen.hit(area, Hit::Pane(Pane::Queue));
     titles(buf, area, model, screen);
-    if model.remote.items().len() == 0 {
+    if model.remote.queue.is_empty() {
         empty(buf, inner, model, screen);
         return;
     }
@@ -96,13 +100,10 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
             first: window.start,
         },
     );
-    let items = model
-        .remote
-        .items()
-        .enumerate()
-        .skip(window.start)
-        .take(window.len());
-    for (n, (row, item)) in (0..body.height).zip(items) {
+    for (n, row) in (0..body.height).zip(window) {
+        let Some(item) = model.remote.queue.at(row) else {
+            continue;
+        };
         let chosen = row == screen.queue.index();
         draw_item(
             buf,
@@ -124,9 +125,13 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         _ => theme.text(),
     };
     let mut title = vec![("queue".to_owned(), name)];
-    let count = model.remote.items().len() as u64;
+    let count = model.remote.queue.len() as u64;
     if count > 0 {
         title.push((format!(" ({})", format::count(count)), theme.text()));
+    }
+    if let Some(rate) = screen.limit {
+        let words = format!("   all held to {}", format::rate_words(rate as f64));
+        title.push((words, theme.warn()));
     }
     if let Some(clash) = screen.standing_answer(model) {
         let words = format!("   every taken name: {}", standing::word(clash));
@@ -149,7 +154,7 @@ fn empty(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) {
         (true, Mode::Put) => "type the path of a file and press Enter",
         (true, Mode::Get) => "type a name and press Enter",
         (true, Mode::Rename) => "type a name and its new name, and press Enter",
-        (false, _) => "d downloads the chosen file, Space marks several",
+        (false, _) => "d downloads what is chosen there, u sends what is chosen here",
     };
     let lines = [("nothing is queued", theme.text()), (how, theme.dim())];
     paint::message(buf, inner, &lines);
@@ -177,7 +182,11 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
         JobState::Waiting { why, .. } => ("…", format!("waits: {why}"), theme.warn()),
         JobState::Walking { walk } => (
             spinner(model),
-            format!("{} files so far", walk.files()),
+            format!(
+                "{}, {} so far",
+                format::plural(walk.files(), "file"),
+                format::size_words(walk.bytes())
+            ),
             theme.text(),
         ),
         JobState::Asking => (spinner(model), "asking".to_owned(), theme.warn()),
@@ -196,7 +205,9 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
                 _ => ("✗", theme.bad()),
             };
             let why = detail.as_str();
-            let words = if why.is_empty() {
+            let words = if item.job.kind == Kind::Dir && outcome.went_well() {
+                "searched: its files follow".to_owned()
+            } else if why.is_empty() {
                 outcome.words().to_owned()
             } else {
                 format!("{}: {why}", outcome.words())
@@ -229,6 +240,9 @@ fn draw_item(
         JobState::Ended { outcome, took, .. } => Some((outcome.went_well(), *took)),
         _ => None,
     };
+    // What ended badly and what is being looked through have more to say than numbers.
+    let talks =
+        matches!(ended, Some((false, _))) || matches!(item.job.state, JobState::Walking { .. });
     for slot in slots {
         let place = paint::part(line, slot.x, slot.width);
         match slot.field {
@@ -243,30 +257,37 @@ fn draw_item(
                 let text = format::percent(ratio(item));
                 paint::put(buf, place, &text, pick(theme.text()));
             }
-            Part::Amount | Part::Rate | Part::Eta if ended.is_none_or(|(well, _)| well) => {
+            Part::More => {
+                let words = details::more(item, slot.width);
+                paint::put(buf, place, &words, pick(theme.dim()));
+            }
+            Part::Amount | Part::Rate | Part::Eta if !talks => {
                 let text = number(slot.field, item, ended.map(|(_, took)| took));
-                let style = match (slot.field, &item.job.state) {
-                    (Part::Rate, JobState::Paused { .. }) => ink,
-                    (Part::Rate, _) => theme.strong(),
-                    _ => theme.text(),
-                };
+                let style = number_style(slot.field, item, ink, theme);
                 paint::put(buf, place, &text, pick(style));
             }
             _ => {}
         }
     }
-    let reach = match ended {
-        Some((false, _)) => line.width,
-        _ => first_number(slots, ended.is_some()).unwrap_or(line.width),
-    };
+    let reach = first_number(slots, ended.is_some()).filter(|_| !talks);
+    let reach = reach.unwrap_or(line.width);
     let from = slots.get(1).map_or(MARK, |slot| slot.x);
     let place = paint::part(line, from, reach.saturating_sub(from + 1));
     paint::put(buf, place, &words, pick(ink));
 }
 
+fn number_style(part: Part, item: &Item, ink: Style, theme: Theme) -> Style {
+    match (part, &item.job.state) {
+        (Part::Rate, JobState::Paused { .. }) => ink,
+        (Part::Rate, _) => theme.strong(),
+        _ => theme.text(),
+    }
+}
+
 /// The name; an upload that is not running has its arrow here, as its sign says how it stands.
 fn name(item: &Item, room: u16) -> String {
-    let name = item.job.target.as_str();
+    let slash = if item.job.kind == Kind::Dir { "/" } else { "" };
+    let name = &format!("{}{slash}", item.job.target);
     match (item.job.direction, &item.job.state) {
         (Direction::Out, JobState::Running { .. }) | (Direction::In, _) => {
             format::cut_name(name, room)
@@ -284,7 +305,7 @@ fn first_number(slots: &[Slot<Part>], ended: bool) -> Option<u16> {
         // At its end an item has one size there, at the right.
         Part::Amount if ended => Some(slot.x + AMOUNT - format::SIZE),
         Part::Amount | Part::Rate | Part::Eta => Some(slot.x),
-        Part::Name | Part::Bar | Part::Percent => None,
+        Part::Name | Part::Bar | Part::Percent | Part::More => None,
     })
 }
 
@@ -334,16 +355,18 @@ fn total(buf: &mut Buffer, line: Rect, slots: &[Slot<Part>], model: &Model, them
     let ratio = (size > 0).then(|| model::ratio(done, Some(size))).flatten();
     let rate: f64 = model
         .remote
-        .items()
-        .filter(|item| matches!(item.job.state, JobState::Running { .. }))
+        .queue
+        .flowing()
         .map(|item| item.rate.per_second())
         .sum();
-    let ended = model.remote.items().len() - model.remote.unfinished();
+    let queue = &model.remote.queue;
+    let ended = format::count(queue.counts().ended as u64);
+    let all = format::count(queue.len() as u64);
     for slot in slots {
         let place = paint::part(line, slot.x, slot.width);
         match slot.field {
             Part::Name => {
-                let words = format!("total  {ended} of {}", model.remote.items().len());
+                let words = format!("total  {ended} of {all}");
                 paint::put(buf, place, &words, theme.strong());
             }
             Part::Bar => table::bar(buf, place, ratio, theme.good()),
@@ -361,6 +384,7 @@ fn total(buf: &mut Buffer, line: Rect, slots: &[Slot<Part>], model: &Model, them
                 let eta = model::eta(done, Some(size), rate).filter(|_| rate > 0.0);
                 paint::put(buf, place, &format::clock(eta), theme.strong());
             }
+            Part::More => {}
         }
     }
 }

@@ -5,29 +5,36 @@
 //! turns a key into a [`Reaction`] for the app. No clock: time is `model.now`.
 
 mod client;
+mod deeds;
 mod desk;
 mod mouse;
+mod parts;
 mod react;
 mod server;
+mod transfers;
+mod watch;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use ratatui::layout::Rect;
 
 use crate::entity::{DisplayName, JobId};
-use crate::event::Command;
-use crate::model::{Connection, Entered, Model, Role};
-use crate::remote::Item;
+use crate::event::{Command, Link};
+use crate::model::{Model, Role};
 
+pub use self::parts::Reaction;
+pub(super) use self::parts::{Ask, Deed, Doom, Goal, Hit, LineAsk, Pane, Popup, SortBy, View};
+use self::watch::Seen;
 use super::desk::Desk;
 use super::events::EventList;
 use super::fields::Field;
 use super::file_list::FileList;
 use super::file_sort::FileSort;
 use super::grid::Grid;
-use super::keys::{Action, Place};
-use super::select::Cursor;
+use super::keys::Place;
+use super::select::{Cursor, Found};
 use super::standing::Standing;
 use super::theme::Theme;
 
@@ -35,108 +42,6 @@ use super::theme::Theme;
 const NOTE_STANDS: Duration = Duration::from_secs(6);
 /// How long a popup that came by itself takes no key: they were meant for something else.
 const POPUP_DEAF: Duration = Duration::from_millis(400);
-
-/// What the app has to do after an input.
-#[derive(Clone, Debug)]
-pub enum Reaction {
-    /// Nothing changed.
-    Nothing,
-    /// The picture changed.
-    Redraw,
-    /// The engine is to be told; the picture may have changed too.
-    Tell(Vec<Command>),
-    /// Give the terminal back and stop until continued.
-    Suspend,
-    /// Leave in good order.
-    Leave,
-    /// Leave at once.
-    Abort,
-}
-
-/// What the server's main pane shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum View {
-    Connections,
-    Transfers,
-    Events,
-}
-
-/// A pane that can have the keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pane {
-    Table,
-    Events,
-    Files,
-    Queue,
-}
-
-/// What lies on top.
-#[derive(Clone, Debug)]
-pub(super) enum Popup {
-    Help {
-        top: usize,
-    },
-    Details {
-        row: Box<Connection>,
-        top: usize,
-    },
-    Event {
-        entered: Box<Entered>,
-        top: usize,
-    },
-    Item {
-        item: Box<Item>,
-        top: usize,
-    },
-    /// What the server said that can be asked; the model has the words.
-    Told {
-        top: usize,
-    },
-    Confirm(Ask),
-    Sort {
-        index: usize,
-    },
-    Standing {
-        index: usize,
-    },
-}
-
-/// A question, and what yes means.
-#[derive(Clone, Debug)]
-pub(super) struct Ask {
-    pub title: &'static str,
-    pub lines: Vec<String>,
-    pub deed: Deed,
-}
-
-#[derive(Clone, Debug)]
-pub(super) enum Deed {
-    Leave,
-    Tell(Vec<Command>),
-}
-
-/// An entry of the sort menu.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SortBy {
-    Field(Field),
-    File(FileSort),
-}
-
-/// What a click on a part of the screen means.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Hit {
-    Pane(Pane),
-    Rows {
-        pane: Pane,
-        first: usize,
-    },
-    Header(SortBy),
-    Tab(View),
-    Key(Action),
-    /// A row of the menu on top.
-    MenuRow(usize),
-    Popup,
-}
 
 #[derive(Clone, Debug)]
 struct Note {
@@ -162,9 +67,14 @@ pub struct Screen {
     pub(super) transfers: Grid,
     pub(super) events: EventList,
     pub(super) files: FileList,
+    pub(super) local: FileList<PathBuf>,
+    /// Which of the two file panes shows where there is room for one.
+    pub(super) side: Pane,
     pub(super) desk: Desk,
     pub(super) queue: Cursor<JobId>,
     pub(super) standing: Standing,
+    /// The rate last told for all transfers together.
+    pub(super) limit: Option<u64>,
     pub(super) hits: Vec<(Rect, Hit)>,
     pub(super) spins: bool,
     frozen: bool,
@@ -172,6 +82,10 @@ pub struct Screen {
     /// The first half of a double key.
     half: Option<char>,
     note: Option<Note>,
+    /// What has been noticed of the model, and what is to be told because of it.
+    seen: Seen,
+    /// Choices counted so far.
+    dooms: u64,
     postponed: Option<JobId>,
     clash_since: Option<(JobId, Duration)>,
     clicked: Option<(Duration, u16, u16)>,
@@ -196,15 +110,20 @@ impl Screen {
             transfers: Grid::new(Field::Rate),
             events: EventList::default(),
             files: FileList::default(),
+            local: FileList::default(),
+            side: Pane::Files,
             desk: Desk::default(),
             queue: Cursor::default(),
             standing: Standing::AsStarted,
+            limit: None,
             hits: Vec::new(),
             spins: false,
             frozen: false,
             interrupted: false,
             half: None,
             note: None,
+            seen: Seen::default(),
+            dooms: 0,
             postponed: None,
             clash_since: None,
             clicked: None,
@@ -218,7 +137,17 @@ impl Screen {
 
     /// Whether something on the last picture moves by itself: a spinner, or a note that will go.
     pub const fn wants_tick(&self) -> bool {
-        (self.spins || self.note.is_some()) && !self.frozen
+        (self.spins || self.note.is_some() || self.seen.is_stale()) && !self.frozen
+    }
+
+    /// Whether the last picture was drawn before all rows had their place: the next is due soon.
+    pub const fn is_behind(&self) -> bool {
+        (self.files.is_behind() || self.local.is_behind()) && !self.frozen
+    }
+
+    /// What has become to be told since the last call without a key: a folder to list again.
+    pub fn errands(&mut self) -> Vec<Command> {
+        self.seen.take()
     }
 
     /// Shows a line for a few seconds, or until the next key.
@@ -234,8 +163,9 @@ impl Screen {
         self.note.as_ref().map(|note| note.text.as_str())
     }
 
-    /// Brings choice and order of rows up to date with the model. Before each frame and each key.
-    pub(super) fn refresh(&mut self, model: &Model) {
+    /// Brings choice and order of rows up to date with the model. Before each frame and each
+    /// key; so many entries of a long folder get their place.
+    pub(super) fn refresh(&mut self, model: &Model, work: usize) {
         match self.role {
             Role::Serve => {
                 self.connections.refresh(model, |_| true);
@@ -243,17 +173,28 @@ impl Screen {
                 self.events.refresh(model);
             }
             Role::Dial => {
-                let asks = self.asks_for_names(model);
-                self.desk.refresh(&model.remote.link);
+                let remote = &model.remote;
+                self.files.asks = self.asks_for_names(model);
+                self.desk.refresh(&remote.link);
                 self.hear_answer(model);
-                self.files.refresh(&model.remote, asks, model.now);
-                let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
+                self.watch(model);
+                if matches!(remote.link, Link::Lost { .. }) {
+                    self.files.give_up_opening();
+                }
+                self.files.refresh((&remote.folder).into(), model.now, work);
+                self.local.refresh((&remote.here).into(), model.now, work);
+                if self.focus == Pane::Local && self.files.asks {
+                    self.look_at(Pane::Files);
+                }
+                let row = self.queue.held().and_then(|job| remote.queue.row(*job));
+                let found = row.map_or(Found::Gone, Found::At);
                 self.queue
-                    .settle(jobs.len(), |row, job| jobs[row] == *job, |row| jobs[row]);
+                    .settle_at(remote.queue.len(), found, |row| job_in(model, row));
             }
         }
         self.refresh_popup(model);
         self.refresh_clash(model);
+        self.refresh_saved(model);
         if let Some(note) = &mut self.note {
             let since = *note.since.get_or_insert(model.now);
             if model.now.saturating_sub(since) >= NOTE_STANDS {
@@ -298,14 +239,17 @@ impl Screen {
 
     /// Whether the question about a taken name lies on top; it never interrupts typing.
     pub(super) fn clash_shows(&self, model: &Model) -> bool {
-        let typing =
-            self.filter_typing() || (self.prompting(model) && !self.files.prompt.is_empty());
         self.popup.is_none()
-            && !typing
+            && !self.is_typing(model)
             && model
                 .remote
                 .clash()
                 .is_some_and(|item| self.postponed != Some(item.job.job))
+    }
+
+    /// Whether a line is being typed in a pane.
+    fn is_typing(&self, model: &Model) -> bool {
+        self.filter_typing() || (self.prompting(model) && !self.files.prompt.is_empty())
     }
 
     /// Whether a popup came so lately that a key was not meant for it.
@@ -324,9 +268,13 @@ impl Screen {
                 Popup::Details { .. }
                 | Popup::Event { .. }
                 | Popup::Item { .. }
+                | Popup::Invite
                 | Popup::Told { .. },
             ) => return Place::Details,
-            Some(Popup::Confirm(_)) => return Place::Confirm,
+            Some(Popup::Confirm(_) | Popup::Delete(_)) => return Place::Confirm,
+            Some(Popup::File { .. }) => return Place::File,
+            Some(Popup::Line(_)) => return Place::Line,
+            Some(Popup::Saved { .. }) => return Place::Saved,
             Some(Popup::Sort { .. }) => return Place::Sort,
             Some(Popup::Standing { .. }) => return Place::Standing,
             None => {}
@@ -341,6 +289,7 @@ impl Screen {
             Pane::Table => Place::Table,
             Pane::Events => Place::Events,
             Pane::Queue => Place::Queue,
+            Pane::Local => Place::Local,
             Pane::Files if self.asks_for_names(model) => Place::Prompt,
             Pane::Files => Place::Files,
         }
@@ -351,6 +300,7 @@ impl Screen {
             Pane::Table => self.grid().filter.typing,
             Pane::Events => self.events.typing,
             Pane::Files => self.files.typing,
+            Pane::Local => self.local.typing,
             Pane::Queue => false,
         }
     }
@@ -373,13 +323,14 @@ impl Screen {
     /// What the sort menu offers, and which is chosen now.
     pub(super) fn sort_choices(&self) -> (Vec<(SortBy, &'static str)>, SortBy) {
         match self.focus {
-            Pane::Files | Pane::Queue => (
-                FileSort::ALL
-                    .into_iter()
-                    .map(|by| (SortBy::File(by), by.name()))
-                    .collect(),
-                SortBy::File(self.files.sort),
-            ),
+            Pane::Files | Pane::Local | Pane::Queue => {
+                let choices = FileSort::ALL.map(|by| (SortBy::File(by), by.name()));
+                let now = match self.focus {
+                    Pane::Local => self.local.sort,
+                    _ => self.files.sort,
+                };
+                (choices.into(), SortBy::File(now))
+            }
             Pane::Table | Pane::Events => {
                 let columns = match self.view {
                     View::Transfers => super::transfers::COLUMNS,
@@ -397,4 +348,18 @@ impl Screen {
     pub(super) fn hit(&mut self, area: Rect, hit: Hit) {
         self.hits.push((area, hit));
     }
+
+    /// Gives a pane the keys.
+    pub(super) fn look_at(&mut self, pane: Pane) {
+        self.focus = pane;
+        if matches!(pane, Pane::Files | Pane::Local) {
+            self.side = pane;
+        }
+    }
+}
+
+/// The item in a row of the queue.
+fn job_in(model: &Model, row: usize) -> JobId {
+    let item = model.remote.queue.at(row);
+    item.map_or(JobId(0), |item| item.job.job)
 }

@@ -29,6 +29,17 @@ impl<K> Default for Cursor<K> {
     }
 }
 
+/// Where a chosen thing is among the rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// In this row.
+    At(usize),
+    /// Perhaps among rows that are still to come.
+    NotYet,
+    /// Nowhere.
+    Gone,
+}
+
 /// A step through a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -45,29 +56,42 @@ pub(super) enum Step {
 impl<K: PartialEq> Cursor<K> {
     /// Finds the chosen thing among `len` rows again, or its neighbour if it is gone.
     ///
-    /// `is` tells whether a row is a thing, `key` gives a row's.
+    /// `is` tells whether a row is a thing, `key` gives a row's. It walks the rows
+    /// when the thing has moved: for short lists.
     pub(super) fn settle(
         &mut self,
         len: usize,
         is: impl Fn(usize, &K) -> bool,
         key: impl Fn(usize) -> K,
     ) {
+        let found = self.at.as_ref().and_then(|at| {
+            // Mostly it is where it was.
+            if self.index < len && is(self.index, at) {
+                return Some(self.index);
+            }
+            (0..len).find(|&row| is(row, at))
+        });
+        self.settle_at(len, found.map_or(Found::Gone, Found::At), key);
+    }
+
+    /// Goes to where the chosen thing was found among `len` rows, or to its neighbour.
+    pub(super) fn settle_at(&mut self, len: usize, found: Found, key: impl Fn(usize) -> K) {
         self.len = len;
         if len == 0 {
             return;
         }
         self.index = self.index.min(len - 1);
-        let found = self.at.as_ref().and_then(|at| {
-            // Mostly it is where it was.
-            if is(self.index, at) {
-                return Some(self.index);
-            }
-            (0..len).find(|&row| is(row, at))
-        });
         match found {
-            Some(row) => self.index = row,
-            None => self.at = Some(key(self.index)),
+            Found::At(row) => self.index = row.min(len - 1),
+            // It is not given up, only stands elsewhere for now.
+            Found::NotYet if self.at.is_some() => {}
+            Found::NotYet | Found::Gone => self.at = Some(key(self.index)),
         }
+    }
+
+    /// What is held on to, there or not.
+    pub(super) const fn held(&self) -> Option<&K> {
+        self.at.as_ref()
     }
 
     /// The chosen thing; `None` in an empty list.

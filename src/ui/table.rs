@@ -166,7 +166,7 @@ fn headings(buf: &mut Buffer, line: Rect, slots: &[Slot<Field>], screen: &mut Sc
             }
             Side::Right => paint::put_right(buf, place, &words, style),
         }
-        screen.hit(place, Hit::Header(SortBy::Field(slot.field)));
+        screen.hit(place, Hit::Header(Pane::Table, SortBy::Field(slot.field)));
     }
 }
 

@@ -150,6 +150,14 @@ impl Theme {
         }
     }
 
+    /// Paper and ink of a QR, the paper in the foreground: phones read dark on light alone.
+    pub(super) const fn paper(self) -> Style {
+        match self.colours {
+            Colours::Sixteen => Style::new().fg(Color::White).bg(Color::Black),
+            Colours::None => Style::new(),
+        }
+    }
+
     /// A badge that tells how things are: `READ-ONLY`.
     pub(super) const fn badge(self) -> Style {
         match self.colours {

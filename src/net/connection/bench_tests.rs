@@ -60,6 +60,7 @@ impl Bench {
         });
         let handle = start(Engine::Serve(Serve {
             rights,
+            porter: None,
             landing,
             doors: vec![door],
             store: Arc::new(Store::open(dir.path(), Dotfiles::Hidden).unwrap()),
@@ -67,7 +68,6 @@ impl Bench {
             way,
             name: "bench".into(),
             notes: Vec::new(),
-            porter: None,
         }));
         Self {
             dir,

@@ -244,6 +244,14 @@ pub(super) fn finish(xfer: XferGuard, heard: Heard) {
     }
 }
 
+/// Ends a connection by an exact clock, on the same road as every other timeout:
+/// sentenced here, then obeyed; never resolves.
+pub(super) async fn out_of_time(guard: &ConnGuard, rule: Rule) -> Over {
+    guard.dials().condemn(End::Timeout, Some(rule));
+    guard.cancel().cancel();
+    std::future::pending().await
+}
+
 pub(super) fn lost(error: &io::Error) -> Over {
     match error.kind() {
         // Only inside TLS: in the open a FIN is a close like any other.

@@ -12,9 +12,9 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::spawn_blocking;
 
 use super::incoming::Incoming;
-use super::leave::lost;
+use super::leave::{lost, out_of_time};
 use super::receive::{Unkept, at_work};
-use super::{Over, Talk, out_of_time};
+use super::{Over, Talk};
 use crate::entity::{Root, Rule};
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::{Order, Unreceived};

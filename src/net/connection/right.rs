@@ -1,7 +1,8 @@
 //! What this peer may do, and the way to a name it may write.
 //!
 //! The server's flags first, then the peer's grant, as `admit` has looked it up for
-//! this very request. It knows rights and the store's gate; it must never know what is done behind it.
+//! this very request. It knows rights and refusals; it must never know what is done
+//! behind them.
 
 use super::{Doubt, Talk};
 use crate::entity::Rights;

@@ -171,15 +171,15 @@
 //! or after it was refused with code 11, that its person knows the server's code:
 //!
 //! ```text
-//! key    = HKDF-SHA-256(code, no salt, "ferrydeck deck/1 code"), 32 bytes (RFC 5869)
+//! key    = HKDF-SHA-256(code, no salt, no info), 32 bytes (RFC 5869)
 //! prove  = HMAC-SHA-256(key, "client" | exporter | server's key | client's key)
 //! answer = HMAC-SHA-256(key, "server" | exporter | server's key | client's key)
 //! ```
 //!
-//! The code is shown as 16 characters of Crockford's base32 and is 10 bytes; the exporter
-//! is 32 bytes of this TLS session with the label `EXPORTER-ferrydeck-deck-1` and no
-//! context (RFC 8446, 7.5); a key is its `SubjectPublicKeyInfo`, DER. With the answer
-//! each pins the other's key, and hello follows. A wrong proof is refused with code 12,
+//! The code is 16 characters of Crockford's base32 (80 bits), here in upper case and
+//! without the hyphens it is shown with; the exporter is 32 bytes of this TLS session with
+//! the label `EXPORTER-ferrydeck-deck-1` and no context (RFC 8446, 7.5); a key is its
+//! `SubjectPublicKeyInfo`, DER. With the answer each pins the other's key, and hello follows. A wrong proof is refused with code 12,
 //! and another may come; or with code 13 and a close. Outside TLS a prove is malformed.
 //!
 //! **Names** in an entry or stored are 1 to 255 bytes without `/` and without U+0000 to

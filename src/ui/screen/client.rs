@@ -1,73 +1,90 @@
-//! What the client's keys do: walk folders, mark, download, and mind the queue.
+//! What the client's keys do in its two folders: walk, mark, fetch and send.
+//!
+//! Both panes answer the same keys; what is the remote one's alone is asked of
+//! the server, the local one's of this machine. Nothing is read or changed
+//! here: commands are told.
 
-use crate::entity::{Direction, Entry, JobId, Kind, Outcome, RemotePath};
-use crate::event::{Clash, Command, JobState, Link, Scope, Wanted};
+use std::path::PathBuf;
+
+use crate::entity::{Entry, Kind, RemotePath};
+use crate::event::{Command, Link, Outgoing, Wanted};
 use crate::model::Model;
-use crate::remote::Item;
 
 use super::super::format;
 use super::super::keys::Action;
-use super::super::select::Step;
-use super::super::standing::{self, Standing};
-use super::{Ask, Deed, Pane, Popup, Reaction, Screen};
+use super::{Pane, Popup, Reaction, Screen};
 
 impl Screen {
     pub(super) fn act_client(&mut self, action: Action, model: &Model) -> Reaction {
-        let folder = &model.remote.folder;
+        let entries = self.entries(model);
+        let here = self.focus == Pane::Local;
         match action {
+            Action::Out if here => return self.go_out_here(model),
             Action::Out => return self.go_out(model),
-            Action::Reload => return self.open(folder.path.clone(), None, model),
-            Action::Mark => self.files.mark(&model.remote),
-            Action::MarkAll => self.files.mark_all(folder),
-            Action::Range => self.files.range(folder),
+            Action::Reload if here => {
+                return self.look(model.remote.here.path.clone(), None, model);
+            }
+            Action::Reload => return self.open(model.remote.folder.path.clone(), None, model),
+            Action::Mark if here => self.local.mark(entries),
+            Action::Mark => self.files.mark(entries),
+            Action::MarkAll if here => self.local.mark_all(entries),
+            Action::MarkAll => self.files.mark_all(entries),
+            Action::Range if here => self.local.range(entries),
+            Action::Range => self.files.range(entries),
             Action::Download => return self.download(model),
-            Action::Pause => return self.pause(model),
-            Action::PauseAll => return Self::pause_all(model),
-            Action::Cancel => self.ask_cancel(model),
-            Action::Retry => return self.tell(model, Command::Retry),
-            Action::RetryAll => {
-                return tell_all(Self::failed(model).map(|item| Command::Retry(item.job.job)));
-            }
-            Action::Earlier => return self.tell(model, Command::MoveUp),
-            Action::Later => return self.tell(model, Command::MoveDown),
-            Action::ClearEnded => return Reaction::Tell(vec![Command::ClearEnded]),
-            Action::AnswerAgain => self.postponed = None,
-            Action::Postpone => {
-                self.postponed = model.remote.clash().map(|item| item.job.job);
-                self.note(if self.prompting(model) {
-                    "the download waits; Tab and a ask again"
-                } else {
-                    "the download waits; a asks again"
-                });
-            }
+            Action::Upload => return self.upload(model),
+            Action::MakeFolder => self.ask_folder(model),
+            Action::Rename => self.ask_rename(model),
+            Action::Delete => return self.ask_delete(model),
+            Action::Hash => return self.ask_hash(model),
+            Action::FileDetails => self.show_file(model),
+            Action::Forget => return self.answer_saved(crate::event::Restore::Forget, model),
             Action::Turn(mode) => self.turn(mode, model),
             Action::AskServer => return self.ask_server(model),
-            Action::Answer(clash, scope) => return self.answer(model, clash, scope),
-            // Every other action is the server's or both's and was done before.
-            _ => return Reaction::Nothing,
+            other => return self.act_queue(other, model),
         }
         Reaction::Redraw
     }
 
-    /// The folder on the screen.
-    pub(in super::super) fn folder(model: &Model) -> &RemotePath {
-        &model.remote.folder.path
+    /// The entries of the pane that has the keys.
+    pub(super) fn entries<'m>(&self, model: &'m Model) -> &'m [Entry] {
+        match self.focus {
+            Pane::Local => &model.remote.here.entries,
+            _ => &model.remote.folder.entries,
+        }
+    }
+
+    /// Whether there is a folder to go out to.
+    pub(in super::super) fn can_go_out(&self, model: &Model) -> bool {
+        match self.focus {
+            Pane::Local => model.remote.here.path.parent().is_some(),
+            _ => !model.remote.folder.path.is_root(),
+        }
     }
 
     pub(super) fn enter_client(&mut self, model: &Model) -> Reaction {
-        if self.focus != Pane::Files {
-            self.show_details(model);
-            return Reaction::Redraw;
+        match self.focus {
+            Pane::Files if self.asks_for_names(model) => self.enter_desk(model),
+            Pane::Files => self.enter_remote(model),
+            Pane::Local => self.enter_local(model),
+            _ => {
+                self.show_details(model);
+                Reaction::Redraw
+            }
         }
-        if self.asks_for_names(model) {
-            return self.enter_desk(model);
-        }
+    }
+
+    fn enter_remote(&mut self, model: &Model) -> Reaction {
         let folder = &model.remote.folder;
-        let Some(entry) = self.files.chosen(folder) else {
+        let Some(entry) = self.files.chosen(&folder.entries) else {
             return Reaction::Nothing;
         };
         match entry.kind {
             Kind::Dir => self.open(folder.path.join(&entry.name), None, model),
+            Kind::File if !self.may(|rights| rights.read) => {
+                self.note("the server lets us read nothing");
+                Reaction::Redraw
+            }
             Kind::File => {
                 let name = entry.shown();
                 self.note(&format!("queued {name}"));
@@ -76,9 +93,31 @@ impl Screen {
         }
     }
 
+    fn enter_local(&mut self, model: &Model) -> Reaction {
+        let here = &model.remote.here;
+        let Some(entry) = self.local.chosen(&here.entries) else {
+            return Reaction::Nothing;
+        };
+        match entry.kind {
+            Kind::Dir => self.look(here.path.join(&*entry.name), None, model),
+            Kind::File if self.can_upload(model) => self.upload_these(&[entry], model),
+            Kind::File => {
+                self.note("this server takes no uploads from us");
+                Reaction::Redraw
+            }
+        }
+    }
+
     fn open(&mut self, to: RemotePath, land_on: Option<Box<str>>, model: &Model) -> Reaction {
-        self.files.depart(to.clone(), land_on, &model.remote.folder);
+        let folder = (&model.remote.folder).into();
+        self.files.depart(to.clone(), land_on, folder);
         Reaction::Tell(vec![Command::Open(to)])
+    }
+
+    fn look(&mut self, to: PathBuf, land_on: Option<Box<str>>, model: &Model) -> Reaction {
+        let here = (&model.remote.here).into();
+        self.local.depart(to.clone(), land_on, here);
+        Reaction::Tell(vec![Command::LookLocal(to)])
     }
 
     fn go_out(&mut self, model: &Model) -> Reaction {
@@ -87,188 +126,72 @@ impl Screen {
         self.open(path.parent(), Some(came_from.into_boxed_str()), model)
     }
 
+    fn go_out_here(&mut self, model: &Model) -> Reaction {
+        let path = &model.remote.here.path;
+        let Some(parent) = path.parent() else {
+            return Reaction::Redraw;
+        };
+        let came_from = path.file_name().map(|name| name.to_string_lossy().into());
+        self.look(parent.to_owned(), came_from, model)
+    }
+
     fn download(&mut self, model: &Model) -> Reaction {
         let folder = &model.remote.folder;
-        if self.files.is_ranging() {
-            self.files.range(folder);
-        }
-        let mut entries = self.files.marked(folder);
+        let entries = self.files.meant(folder.into());
         if entries.is_empty() {
-            entries.extend(self.files.chosen(folder));
-        }
-        let files: Vec<Wanted> = entries
-            .iter()
-            .filter(|entry| entry.kind == Kind::File)
-            .map(|entry| wanted(&folder.path, entry))
-            .collect();
-        let folders = (entries.len() - files.len()) as u64;
-        let mut said = match files.len() {
-            0 => "nothing queued".to_owned(),
-            count => format!("queued {}", format::plural(count as u64, "file")),
-        };
-        if folders > 0 {
-            let skipped = format::plural(folders, "folder");
-            said = format!("{said}; skipped {skipped}: only files can be downloaded");
-        }
-        self.note(&said);
-        if files.is_empty() {
             return Reaction::Redraw;
         }
+        let wanted = entries.iter().map(|entry| wanted(&folder.path, entry));
+        let wanted: Vec<Wanted> = wanted.collect();
+        self.note(&format!("queued {}", kinds(&entries)));
         self.files.unmark();
-        Reaction::Tell(vec![Command::Fetch(files)])
+        Reaction::Tell(vec![Command::Fetch(wanted)])
     }
 
-    /// The download the cursor is on.
-    pub(super) fn job<'m>(&self, model: &'m Model) -> Option<&'m Item> {
-        match self.focus {
-            Pane::Queue => model.remote.item(*self.queue.current()?),
-            _ => None,
+    fn upload(&mut self, model: &Model) -> Reaction {
+        let entries = self.local.meant((&model.remote.here).into());
+        if entries.is_empty() {
+            return Reaction::Redraw;
         }
+        self.local.unmark();
+        self.upload_these(&entries, model)
     }
 
-    /// Whether the chosen download has not ended.
-    pub(in super::super) fn can_cancel(&self, model: &Model) -> bool {
-        self.job(model).is_some_and(Item::is_unfinished)
+    /// Queues entries of the local pane for the remote folder that is shown.
+    fn upload_these(&mut self, entries: &[&Entry], model: &Model) -> Reaction {
+        let (here, there) = (&model.remote.here.path, &model.remote.folder.path);
+        let outgoing = entries.iter().map(|entry| Outgoing {
+            local: here.join(&*entry.name),
+            path: there.join(&entry.name),
+        });
+        let outgoing: Vec<Outgoing> = outgoing.collect();
+        let to = format::cut_name(&format!("/{}", there.shown()), 40);
+        self.note(&format!("queued ↑ {} to {to}", kinds(entries)));
+        Reaction::Tell(vec![Command::Send(outgoing)])
     }
 
-    /// Whether the chosen download can be paused, or let go on.
-    pub(in super::super) fn can_pause(&self, model: &Model) -> bool {
-        self.job(model)
-            .is_some_and(|item| item.is_unfinished() && !matches!(item.job.state, JobState::Clash))
-    }
-
-    /// Whether the chosen download ended badly.
-    pub(in super::super) fn can_retry(&self, model: &Model) -> bool {
-        self.job(model).is_some_and(is_failed)
-    }
-
-    /// All downloads that ended badly.
-    pub(in super::super) fn failed(model: &Model) -> impl Iterator<Item = &Item> {
-        model.remote.items().filter(|item| broke_down(item))
-    }
-
-    fn tell(&self, model: &Model, command: fn(JobId) -> Command) -> Reaction {
-        self.job(model).map_or(Reaction::Nothing, |item| {
-            Reaction::Tell(vec![command(item.job.job)])
-        })
-    }
-
-    fn pause(&mut self, model: &Model) -> Reaction {
-        let Some(item) = self.job(model) else {
-            return Reaction::Nothing;
-        };
-        let job = item.job.job;
-        match item.job.state {
-            JobState::Paused { .. } => Reaction::Tell(vec![Command::Resume(job)]),
-            JobState::Running { .. } if !item.job.resumes && item.done > 0 => {
-                let done = format::size_words(item.done);
-                let lines = vec![
-                    "This server cannot go on from where it stopped:".to_owned(),
-                    match item.job.direction {
-                        Direction::In => format!("{done} would be fetched again. Pause anyway?"),
-                        Direction::Out => format!("{done} would be sent again. Pause anyway?"),
-                    },
-                ];
-                self.ask("pause", lines, Command::Pause(job));
-                Reaction::Redraw
-            }
-            _ => Reaction::Tell(vec![Command::Pause(job)]),
-        }
-    }
-
-    /// Pauses what can be paused without a loss; if there is nothing, lets all go on.
-    fn pause_all(model: &Model) -> Reaction {
-        let to_pause: Vec<Command> = model
-            .remote
-            .items()
-            .filter(|item| match item.job.state {
-                JobState::Running { .. } => item.job.resumes,
-                JobState::Queued | JobState::Asking => true,
-                _ => false,
-            })
-            .map(|item| Command::Pause(item.job.job))
-            .collect();
-        if !to_pause.is_empty() {
-            return Reaction::Tell(to_pause);
-        }
-        let held = |item: &&Item| matches!(item.job.state, JobState::Paused { .. });
-        tell_all(
-            model
-                .remote
-                .items()
-                .filter(held)
-                .map(|item| Command::Resume(item.job.job)),
-        )
-    }
-
-    fn ask_cancel(&mut self, model: &Model) {
-        let Some(item) = self.job(model) else { return };
-        let mut lines = vec![format!(
-            "Give up {}?",
-            format::cut_name(item.job.target.as_str(), 50)
-        )];
-        if item.done > 0 {
-            let done = format::size_words(item.done);
-            lines.push(match item.job.direction {
-                Direction::In => format!("The {done} that arrived are dropped."),
-                Direction::Out => format!("The {done} that were sent make no file there."),
+    /// Shows the chosen entry of the remote folder closely.
+    fn show_file(&mut self, model: &Model) {
+        let folder = &model.remote.folder;
+        if let Some(entry) = self.files.chosen(&folder.entries) {
+            self.popup = Some(Popup::File {
+                entry: entry.clone(),
+                path: folder.path.join(&entry.name),
+                asked: None,
             });
         }
-        self.popup = Some(Popup::Confirm(Ask {
-            title: "cancel",
-            lines,
-            deed: Deed::Tell(vec![Command::Cancel(item.job.job)]),
-        }));
     }
 
-    fn answer(&mut self, model: &Model, clash: Clash, scope: Scope) -> Reaction {
-        let Some(item) = model.remote.clash() else {
+    /// Tells the hash of the chosen file, or of the one that is shown closely.
+    fn ask_hash(&mut self, model: &Model) -> Reaction {
+        if self.popup.is_none() {
+            self.show_file(model);
+        }
+        let Some(Popup::File { path, asked, .. }) = &mut self.popup else {
             return Reaction::Nothing;
         };
-        if scope == Scope::All {
-            self.standing = Standing::Told(Some(clash));
-        }
-        let job = item.job.job;
-        Reaction::Tell(vec![Command::Answer { job, clash, scope }])
-    }
-
-    /// What every later taken name is answered with; `None` asks.
-    pub(in super::super) fn standing_answer(&self, model: &Model) -> Option<Clash> {
-        match self.standing {
-            Standing::AsStarted => model.about.standing,
-            Standing::Told(clash) => clash,
-        }
-    }
-
-    /// Whether later taken names are answered without asking.
-    pub(in super::super) fn has_standing(&self, model: &Model) -> bool {
-        self.standing_answer(model).is_some()
-    }
-
-    /// The row of the menu that stands now.
-    pub(in super::super) fn standing_index(&self, model: &Model) -> usize {
-        let now = self.standing_answer(model);
-        let mut choices = standing::CHOICES.iter();
-        choices.position(|(clash, _)| *clash == now).unwrap_or(0)
-    }
-
-    /// Takes a row of the menu.
-    pub(super) fn stand(&mut self, row: usize) -> Reaction {
-        let Some((clash, _)) = standing::CHOICES.get(row) else {
-            return Reaction::Redraw;
-        };
-        self.standing = Standing::Told(*clash);
-        Reaction::Tell(vec![Command::Standing(*clash)])
-    }
-
-    pub(super) fn queue_step(&mut self, step: Step, model: &Model) {
-        let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
-        self.queue.step(step, |row| jobs[row]);
-    }
-
-    pub(super) fn queue_go(&mut self, row: usize, model: &Model) {
-        let jobs: Vec<JobId> = model.remote.items().map(|item| item.job.job).collect();
-        self.queue.go(row, |row| jobs[row]);
+        *asked = Some(model.remote.hashes);
+        Reaction::Tell(vec![Command::Hash(path.clone())])
     }
 
     /// Whether the link is being opened.
@@ -277,31 +200,16 @@ impl Screen {
     }
 }
 
-/// Whether it failed by itself: what its user gave up or skipped stays so.
-fn broke_down(item: &Item) -> bool {
-    matches!(
-        &item.job.state,
-        JobState::Ended { outcome, .. } if !outcome.went_well() && *outcome != Outcome::Cancelled
-    )
-}
-
-fn is_failed(item: &Item) -> bool {
-    matches!(&item.job.state, JobState::Ended { outcome, .. } if !outcome.went_well())
+/// How many files and folders these are, in words.
+pub(super) fn kinds(entries: &[&Entry]) -> String {
+    let folders = entries.iter().filter(|it| it.kind == Kind::Dir).count();
+    format::kinds((entries.len() - folders) as u64, folders as u64)
 }
 
 fn wanted(folder: &RemotePath, entry: &Entry) -> Wanted {
     Wanted {
         path: folder.join(&entry.name),
-        size: Some(entry.size),
+        size: (entry.kind == Kind::File).then_some(entry.size),
         kind: entry.kind,
-    }
-}
-
-fn tell_all(commands: impl Iterator<Item = Command>) -> Reaction {
-    let commands: Vec<Command> = commands.collect();
-    if commands.is_empty() {
-        Reaction::Nothing
-    } else {
-        Reaction::Tell(commands)
     }
 }

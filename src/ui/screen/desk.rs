@@ -66,7 +66,7 @@ impl Screen {
         if self.can_turn(mode, model) {
             self.desk.mode = mode;
             self.files.picking = false;
-            self.focus = Pane::Files;
+            self.look_at(Pane::Files);
         }
     }
 
@@ -92,7 +92,12 @@ impl Screen {
         }
         self.desk.heard = answer.number;
         if answer.cause != "help" {
-            self.note(answer.detail.as_str());
+            let sign = if answer.cause.starts_with("not_") {
+                "✗"
+            } else {
+                "✓"
+            };
+            self.note(&format!("{sign} {}", answer.detail));
             return;
         }
         // A line that is being typed is not interrupted.
@@ -111,7 +116,7 @@ impl Screen {
         }
         let folder = &model.remote.folder;
         let picked = self.files.picking && self.desk.mode == Mode::Get;
-        let chosen = self.files.chosen(folder).filter(|_| picked);
+        let chosen = self.files.chosen(&folder.entries).filter(|_| picked);
         let order = match chosen {
             Some(entry) => Some(Ok(desk::fetch(folder.path.join(&entry.name)))),
             None => desk::read(self.desk.mode, self.files.prompt.text()),

@@ -56,7 +56,8 @@ impl Screen {
             (x, y) == (at.x, at.y) && now.saturating_sub(then) < DOUBLE
         });
         let found = self.under(at);
-        if self.place(model) == Place::Clash && !matches!(found, Some((_, Hit::Key(_)))) {
+        let unasked = matches!(self.place(model), Place::Clash | Place::Saved | Place::Line);
+        if unasked && !matches!(found, Some((_, Hit::Key(_)))) {
             return Reaction::Nothing;
         }
         if self.popup.is_some() {
@@ -79,11 +80,8 @@ impl Screen {
         match hit {
             Hit::Tab(view) => self.show(view),
             Hit::Pane(pane) => self.look_at(pane),
-            Hit::Header(by) => {
-                self.look_at(match by {
-                    super::SortBy::Field(_) => Pane::Table,
-                    super::SortBy::File(_) => Pane::Files,
-                });
+            Hit::Header(pane, by) => {
+                self.look_at(pane);
                 self.sort_by(by);
             }
             Hit::Key(action) => return self.act(action, model),
@@ -101,18 +99,12 @@ impl Screen {
         Reaction::Redraw
     }
 
-    fn look_at(&mut self, pane: Pane) {
-        if self.focus == pane {
-            return;
-        }
-        self.focus = pane;
-    }
-
     fn go(&mut self, pane: Pane, row: usize, model: &Model) {
         match pane {
             Pane::Table => self.grid_mut().go(row),
             Pane::Events => self.events.go(row),
-            Pane::Files => self.files.go(row, &model.remote.folder),
+            Pane::Files => self.files.go(row, &model.remote.folder.entries),
+            Pane::Local => self.local.go(row, &model.remote.here.entries),
             Pane::Queue => self.queue_go(row, model),
         }
     }

@@ -5,9 +5,10 @@
 
 use crossterm::event::{Event, KeyEvent, KeyEventKind};
 
-use crate::event::Command;
+use crate::event::{Command, Restore};
 use crate::model::{Model, Role};
 
+use super::super::file_list::KEY_WORK;
 use super::super::keys::{self, Action, Key, Place};
 use super::super::select::Step;
 use super::super::standing;
@@ -19,9 +20,9 @@ impl Screen {
         match input {
             Event::Key(key) if key.kind == KeyEventKind::Release => Reaction::Nothing,
             Event::Key(key) => {
-                self.refresh(model);
+                self.refresh(model, KEY_WORK);
                 let reaction = self.press(key, input, model);
-                self.refresh(model);
+                self.refresh(model, KEY_WORK);
                 reaction
             }
             Event::Mouse(mouse) => self.click(*mouse, model),
@@ -64,11 +65,13 @@ impl Screen {
         }
         // ctrl-c is shown only where nothing better is, but works everywhere.
         if !(binding.valid)(self, model) && binding.action != Action::Interrupt {
-            if binding.action != Action::Escape {
-                self.note(&format!(
+            match binding.action {
+                Action::Escape => {}
+                Action::Yes => self.note("not before all of it is counted"),
+                _ => self.note(&format!(
                     "{}: nothing to {} here",
                     binding.shown, binding.word
-                ));
+                )),
             }
             return Reaction::Redraw;
         }
@@ -87,10 +90,12 @@ impl Screen {
             }
             (Place::Filter, Pane::Events) => self.events.filter.take(input),
             (Place::Filter, Pane::Files) => self.files.filter.take(input),
+            (Place::Filter, Pane::Local) => self.local.filter.take(input),
+            (Place::Line, _) => self.type_line(input),
             _ => false,
         };
         if changed {
-            self.refresh(model);
+            self.refresh(model, KEY_WORK);
             Reaction::Redraw
         } else {
             Reaction::Nothing
@@ -100,8 +105,11 @@ impl Screen {
     pub(super) fn act(&mut self, action: Action, model: &Model) -> Reaction {
         match action {
             Action::Move(step) => self.step(step, model),
-            Action::NextPane | Action::PreviousPane => self.other_pane(),
+            Action::NextPane => self.other_pane(1, model),
+            Action::PreviousPane => self.other_pane(-1, model),
             Action::View(view) => self.show(view),
+            Action::Pane(pane) => self.look_at(pane),
+            Action::Invite => self.popup = Some(Popup::Invite),
             Action::Enter => return self.enter(model),
             Action::Filter => self.begin_filter(),
             Action::Escape => self.escape(),
@@ -117,7 +125,7 @@ impl Screen {
             Action::Quit => return self.quit(model),
             Action::Interrupt => return self.interrupt(model),
             Action::Suspend => return Reaction::Suspend,
-            Action::Yes => return self.say_yes(),
+            Action::Yes => return self.say_yes(model),
             Action::No => self.popup = None,
             Action::Kick => self.ask_kick(model),
             Action::Standing => {
@@ -150,28 +158,46 @@ impl Screen {
                 scroll(index, step);
                 *index = (*index).min(choices.saturating_sub(1));
             }
-            (Some(Popup::Confirm(_)), _) => {}
+            (
+                Some(
+                    Popup::Confirm(_)
+                    | Popup::Delete(_)
+                    | Popup::Line(_)
+                    | Popup::Saved { .. }
+                    | Popup::Invite
+                    | Popup::File { .. },
+                ),
+                _,
+            ) => {}
             (None, Pane::Table) => self.grid_mut().step(step),
             (None, Pane::Events) => self.events.step(step),
             // Only what is fetched is chosen from names that worked.
             (None, Pane::Files) if blind => {}
-            (None, Pane::Files) => self.files.step(step, &model.remote),
+            (None, Pane::Files) => self.files.step(step, &model.remote.folder.entries),
+            (None, Pane::Local) => self.local.step(step, &model.remote.here.entries),
             (None, Pane::Queue) => self.queue_step(step, model),
         }
     }
 
-    pub(super) fn other_pane(&mut self) {
-        self.focus = match (self.focus, &self.role) {
-            (Pane::Table, _) => Pane::Events,
-            (Pane::Events, _) => {
-                if self.view == View::Events {
-                    self.view = View::Connections;
-                }
-                Pane::Table
-            }
-            (Pane::Files, _) => Pane::Queue,
-            (Pane::Queue, _) => Pane::Files,
+    /// Gives the keys to the pane so many places further, round and round.
+    fn other_pane(&mut self, further: isize, model: &Model) {
+        let panes: &[Pane] = match self.role {
+            Role::Serve => &[Pane::Table, Pane::Events],
+            Role::Dial if self.asks_for_names(model) => &[Pane::Files, Pane::Queue],
+            Role::Dial => &[Pane::Files, Pane::Local, Pane::Queue],
         };
+        let now = panes.iter().position(|pane| *pane == self.focus);
+        let to = now.unwrap_or(0).wrapping_add_signed(further);
+        // Before the first is the last.
+        let to = if to == usize::MAX {
+            panes.len() - 1
+        } else {
+            to
+        };
+        self.look_at(panes[to % panes.len()]);
+        if self.focus == Pane::Table && self.view == View::Events {
+            self.view = View::Connections;
+        }
     }
 
     pub(super) fn show(&mut self, view: View) {
@@ -197,6 +223,9 @@ impl Screen {
             self.popup = None;
             return self.stand(index);
         }
+        if let Some(Popup::Line(_)) = self.popup {
+            return self.enter_line();
+        }
         if self.filter_typing() {
             self.end_filter();
             return Reaction::Redraw;
@@ -211,6 +240,7 @@ impl Screen {
     pub(super) fn sort_by(&mut self, by: SortBy) {
         match by {
             SortBy::Field(field) => self.grid_mut().sort_by(field),
+            SortBy::File(field) if self.focus == Pane::Local => self.local.sort_by(field),
             SortBy::File(field) => self.files.sort_by(field),
         }
     }
@@ -218,6 +248,7 @@ impl Screen {
     fn reverse(&mut self) {
         match self.focus {
             Pane::Files | Pane::Queue => self.files.order = self.files.order.reversed(),
+            Pane::Local => self.local.order = self.local.order.reversed(),
             Pane::Table | Pane::Events => {
                 let grid = self.grid_mut();
                 grid.order = grid.order.reversed();
@@ -230,6 +261,7 @@ impl Screen {
             Pane::Table => self.grid_mut().filter.typing = true,
             Pane::Events => self.events.typing = true,
             Pane::Files => self.files.typing = true,
+            Pane::Local => self.local.typing = true,
             Pane::Queue => {}
         }
     }
@@ -238,6 +270,7 @@ impl Screen {
         self.grid_mut().filter.typing = false;
         self.events.typing = false;
         self.files.typing = false;
+        self.local.typing = false;
     }
 
     fn escape(&mut self) {
@@ -253,6 +286,7 @@ impl Screen {
             }
             Pane::Events => self.events.escape(),
             Pane::Files => self.files.escape(),
+            Pane::Local => self.local.escape(),
             Pane::Queue => false,
         };
         if !cleared {
@@ -269,6 +303,7 @@ impl Screen {
             }
             Pane::Events => self.events.typing || !self.events.filter.is_empty(),
             Pane::Files => self.files.has_escape(),
+            Pane::Local => self.local.has_escape(),
             Pane::Queue => false,
         };
         pane || self.large
@@ -280,6 +315,7 @@ impl Screen {
             Pane::Table => self.grid().cursor.current().is_some(),
             Pane::Events => self.events.cursor.current().is_some(),
             Pane::Files => self.files.cursor.current().is_some(),
+            Pane::Local => self.local.cursor.current().is_some(),
             Pane::Queue => self.queue.current().is_some(),
         }
     }
@@ -314,8 +350,12 @@ impl Screen {
         Reaction::Leave
     }
 
-    fn say_yes(&mut self) -> Reaction {
+    fn say_yes(&mut self, model: &Model) -> Reaction {
+        if let Some(Popup::Saved { .. }) = self.popup {
+            return self.answer_saved(Restore::TakeUp, model);
+        }
         match self.popup.take() {
+            Some(Popup::Delete(doom)) => self.delete(doom),
             Some(Popup::Confirm(Ask { deed, .. })) => match deed {
                 Deed::Leave => Reaction::Leave,
                 Deed::Tell(commands) => Reaction::Tell(commands),

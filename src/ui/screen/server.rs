@@ -51,7 +51,7 @@ impl Screen {
                 item: Box::new(item.clone()),
                 top: 0,
             }),
-            Pane::Files => None,
+            Pane::Files | Pane::Local => None,
         };
     }
 }

@@ -194,9 +194,9 @@ fn a_folder_that_lists_has_no_desk() {
     let mut world = World::client();
     world.ready(true);
     let mut screen = at(&world);
-    for way in ["\td", "\tu", "\tm", "\tH"] {
+    for way in ["3d", "3u", "3m", "3H", "2u", "1m", "1r", "1D", "1H"] {
         assert!(!matches!(keys(&mut screen, &world, way), Reaction::Tell(_)));
-        keys(&mut screen, &world, "\t");
+        keys(&mut screen, &world, "1");
         assert_eq!(screen.place(&world.model), Place::Files);
         screen = at(&world);
     }

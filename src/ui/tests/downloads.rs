@@ -50,7 +50,7 @@ fn an_item_that_waits_for_an_answer_cannot_be_paused() {
     world.tick(1_000);
     let mut screen = world::screen(&world);
     draw(&world, &mut screen, (200, 50));
-    keys(&mut screen, &world, "\x1b\tG");
+    keys(&mut screen, &world, "\x1b3G");
     assert_eq!(screen.place(&world.model), Place::Queue);
     let line = |frame: &str| frame.lines().last().unwrap().to_owned();
     let footer = line(&text(&draw(&world, &mut screen, (200, 50))));
@@ -104,7 +104,7 @@ fn an_answer_told_at_the_start_is_shown_too() {
     let mut screen = world::screen(&world);
     let shown = frame(&world, &mut screen);
     assert!(shown.contains("every taken name: skip"), "{shown}");
-    let commands = told(keys(&mut screen, &world, "\tAG\n"));
+    let commands = told(keys(&mut screen, &world, "3AG\n"));
     assert!(matches!(
         commands[..],
         [Command::Standing(Some(Clash::Overwrite))]
@@ -126,7 +126,7 @@ fn enter_on_a_download_shows_all_of_it() {
     world.job(1, "lost.bin", Some(9 << 20), state);
     let mut screen = world::screen(&world);
     draw(&world, &mut screen, (80, 24));
-    keys(&mut screen, &world, "\tj\n");
+    keys(&mut screen, &world, "3j\n");
     assert_eq!(screen.place(&world.model), Place::Details);
     let shown = text(&draw(&world, &mut screen, (80, 24)));
     for words in [

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use ratatui::buffer::{Buffer, CellWidth};
 
-use crate::entity::{Dialect, Direction, DisplayName, Kind, Outcome, Phase};
-use crate::event::{Fact, JobState, Link, ListingState, What};
+use crate::entity::{Dialect, Direction, DisplayName, Kind, Outcome, Phase, Rights};
+use crate::event::{Fact, JobState, Link, ListingState, Saved, Secret, What};
 
 use super::world::{self, World, draw, text};
 use super::{ctrl, keys};
@@ -42,7 +42,10 @@ fn check_cells(frame: &Buffer) {
 /// Every line between the top and the bottom border ends in a border where the frame ends.
 fn check_borders(frame: &Buffer) {
     let (width, height) = (frame.area.width, frame.area.height);
-    for y in 1..height - 1 {
+    // The line for newcomers has no border: panes begin at the first corner.
+    let corner = |y: &u16| frame[(0, *y)].symbol() == "┌";
+    let first = (1..height).find(corner).unwrap_or(1);
+    for y in first..height - 1 {
         let mut x = 0;
         let mut last = String::new();
         while x < width {
@@ -70,6 +73,37 @@ fn hostile_server() -> World {
         let detail = world.fact(n, "not_found", name);
         world.tell(What::Refused(detail));
     }
+    world.know(1, NAMES[0], 1, Rights::default());
+    world.know(2, NAMES[4], 2, Rights::NEWCOMER);
+    world.know(3, &long, 3, Rights::NEWCOMER);
+    let mut invite = world::invite(3);
+    invite.urls = NAMES.iter().map(|name| (*name).into()).collect();
+    invite.code = Secret::new(NAMES[0]);
+    invite.qr = Secret::new(NAMES.concat());
+    world.tell(What::Invite(invite));
+    world.tick(1_000);
+    world
+}
+
+/// Both folders, a question about each, and answers that command.
+fn hostile_pair() -> World {
+    let mut world = world::pairing();
+    let long = long();
+    let names: Vec<&str> = NAMES.into_iter().chain([long.as_str()]).collect();
+    let entries: Vec<_> = names
+        .iter()
+        .zip([Kind::Dir, Kind::File].into_iter().cycle())
+        .map(|(name, kind)| (*name, kind, u64::MAX / 9))
+        .collect();
+    world.list(NAMES[0], &entries, ListingState::Whole);
+    world.look(NAMES[0], &entries);
+    let why = DisplayName::from(NAMES[0]);
+    let done = u64::MAX / 3;
+    world.job(30, NAMES[2], Some(1), JobState::Waiting { why, done });
+    world.answer("not_made", &names.join("\n"));
+    world.tell(What::Counted(world::counted(ListingState::Failed(
+        DisplayName::from(NAMES[0]),
+    ))));
     world.tick(1_000);
     world
 }
@@ -104,8 +138,16 @@ fn hostile_desk() -> World {
 #[test]
 fn hostile_names_neither_command_nor_push_the_terminal() {
     for size in [(60, 16), (80, 24), (120, 36), (200, 50)] {
-        for world in [hostile_server(), hostile_client(), hostile_desk()] {
-            for typed in ["", "\t", "2", "v", "e", "a", "\tm", "\tH"] {
+        for world in [
+            hostile_server(),
+            hostile_client(),
+            hostile_desk(),
+            hostile_pair(),
+        ] {
+            for typed in [
+                "", "\t", "2", "v", "e", "a", "\tm", "\tH", "i", "Gr", "m", " \u{20}D", "GH", "3L",
+                "GiH",
+            ] {
                 let mut screen = world::screen(&world);
                 draw(&world, &mut screen, size);
                 keys(&mut screen, &world, typed);
@@ -155,6 +197,19 @@ fn columns_stand_still_while_values_change() {
     }
 }
 
+/// A client that is asked about an earlier run's queue while its link is lost.
+fn left_over() -> World {
+    let mut world = world::pairing();
+    let why = DisplayName::from("gone");
+    let again = Some(Duration::MAX);
+    world.tell(What::Link(Link::Lost { why, again }));
+    world.tell(What::Saved(Saved {
+        items: u64::MAX,
+        bytes: u64::MAX,
+    }));
+    world
+}
+
 fn worlds() -> Vec<World> {
     let mut leaving = world::busy();
     leaving.model.lost = 3;
@@ -184,6 +239,10 @@ fn worlds() -> Vec<World> {
         hostile_desk(),
         world::sending(),
         world::taking(),
+        world::inviting(),
+        world::pairing(),
+        hostile_pair(),
+        left_over(),
     ]
 }
 
@@ -203,7 +262,8 @@ fn no_size_panics_in_any_state() {
     let sizes: Vec<(u16, u16)> = small.chain(odd).collect();
     for world in worlds() {
         for typed in [
-            "", "?", "s", "\n", "x", "e", "3", "/stall>", "\t", "vj", "\tu", "\tH",
+            "", "?", "s", "\n", "x", "e", "3", "/stall>", "\t", "vj", "\tu", "\tH", "i", "mx", "r",
+            " D", "GD", "GH", "L1", "2u", "3\n",
         ] {
             let mut screen = world::screen(&world);
             keys(&mut screen, &world, typed);

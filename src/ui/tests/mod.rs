@@ -7,6 +7,7 @@
 )]
 
 mod cost;
+mod deeds;
 mod desk;
 mod downloads;
 mod hostile;

@@ -20,9 +20,9 @@ fn told(reaction: Reaction) -> Vec<Command> {
     }
 }
 
-/// The text of the line the cursor is on.
+/// The text of the line the cursor is on; so narrow that one folder shows.
 fn chosen(world: &World, screen: &mut Screen) -> String {
-    let frame = text(&draw(world, screen, (120, 36)));
+    let frame = text(&draw(world, screen, (98, 36)));
     let line = frame.lines().find(|line| line.contains("▸"));
     line.unwrap_or_default().to_owned()
 }
@@ -204,23 +204,29 @@ fn folders_are_walked_and_the_way_back_lands_where_one_was() {
 }
 
 #[test]
-fn marks_are_downloaded_and_folders_are_left_out_aloud() {
+fn marks_are_downloaded_folders_with_all_that_is_in_them() {
     let world = world::fetching();
     let mut screen = world::screen(&world);
     // archive/ old/ debian… empty notes.txt
     keys(&mut screen, &world, "j  ");
     let commands = told(keys(&mut screen, &world, "d"));
-    let wanted = Wanted {
+    let folder = Wanted {
+        path: RemotePath::from("iso/old"),
+        size: None,
+        kind: Kind::Dir,
+    };
+    let file = Wanted {
         path: RemotePath::from("iso/debian-12.9.0-amd64-DVD-1.iso"),
         size: Some(4 << 30),
         kind: Kind::File,
     };
-    assert!(matches!(&commands[..], [Command::Fetch(files)] if *files == [wanted]));
+    assert!(matches!(&commands[..], [Command::Fetch(wanted)] if *wanted == [folder, file]));
     let frame = text(&draw(&world, &mut screen, (120, 36)));
-    assert!(frame.contains("skipped 1 folder"), "{frame}");
+    assert!(frame.contains("queued 1 file and 1 folder"), "{frame}");
     assert!(!frame.contains("● 2 marked"), "{frame}");
     keys(&mut screen, &world, "gg");
-    assert!(matches!(keys(&mut screen, &world, "d"), Reaction::Redraw));
+    let commands = told(keys(&mut screen, &world, "d"));
+    assert!(matches!(&commands[..], [Command::Fetch(wanted)] if wanted[0].kind == Kind::Dir));
     ctrl(&mut screen, &world, 'a');
     let frame = text(&draw(&world, &mut screen, (120, 36)));
     assert!(frame.contains("● 5 marked"), "{frame}");
@@ -264,7 +270,7 @@ fn a_name_is_typed_or_chosen_where_nothing_is_listed() {
 fn the_queue_is_minded() {
     let world = world::fetching();
     let mut screen = world::screen(&world);
-    keys(&mut screen, &world, "\tjj");
+    keys(&mut screen, &world, "3jj");
     assert!(matches!(
         told(keys(&mut screen, &world, "p"))[..],
         [Command::Pause(JobId(2))]

@@ -3,8 +3,10 @@
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::Color;
 
-use crate::entity::{Dialect, DisplayName, Kind, Speak};
-use crate::event::{Clash, Fact, JobState, Link, Listening, ListingState, What};
+use std::time::Duration;
+
+use crate::entity::{Dialect, DisplayName, Kind, RemotePath, Rights, Root, Speak};
+use crate::event::{Clash, Fact, Hashed, JobState, Link, Listening, ListingState, Saved, What};
 use crate::model::Badge;
 
 use super::keys;
@@ -124,12 +126,12 @@ fn a_server_that_leaves_frozen_with_events_lost() {
 fn a_client_that_fetches() {
     let world = world::fetching();
     check("client", &world, "j  ", &SIZES);
-    check("client-queue", &world, "\tjj", &SIZES[..2]);
+    check("client-queue", &world, "3jj", &SIZES[..2]);
     check("client-range", &world, "jvjj", &SIZES[..1]);
     check("client-filter", &world, "/iso", &SIZES[..1]);
     check("client-help", &world, "?", &SIZES[..2]);
-    check("client-cancel", &world, "\tjjx", &SIZES[..1]);
-    check("client-details", &world, "\tjj\n", &SIZES);
+    check("client-cancel", &world, "3jjx", &SIZES[..1]);
+    check("client-details", &world, "3jj\n", &SIZES);
 }
 
 #[test]
@@ -139,7 +141,7 @@ fn a_client_that_is_asked() {
     check("client-clash", &world, "", &SIZES);
     let mut world = world::fetching();
     world.model.about.standing = Some(Clash::Overwrite);
-    check("client-standing", &world, "\tA", &SIZES);
+    check("client-standing", &world, "3A", &SIZES);
 }
 
 #[test]
@@ -191,6 +193,80 @@ fn uploads_on_both_sides() {
     check("server-taking", &taking, "", &SIZES);
     check("server-taking-transfers", &taking, "2", &SIZES[..2]);
     check("server-taking-details", &taking, "jj\n", &SIZES[..2]);
+}
+
+#[test]
+fn a_server_that_invites() {
+    let mut world = world::inviting();
+    check("server-inviting", &world, "", &SIZES);
+    check("server-invite", &world, "i", &SIZES);
+    check("server-known", &world, "\n", &SIZES[..2]);
+    check("server-stretches", &world, "2", &SIZES[..2]);
+    check("server-by-name", &world, "/name=ana", &SIZES[1..2]);
+    world.tell(What::Invite(world::invite(2)));
+    check("server-turned", &world, "i", &SIZES[..1]);
+}
+
+#[test]
+fn a_client_with_two_folders() {
+    let world = world::pairing();
+    check("two-folders", &world, "", &SIZES);
+    check("two-local", &world, "\tj ", &SIZES);
+    check("two-queue", &world, "3j", &SIZES[1..2]);
+    check("two-details", &world, "3\n", &SIZES[..2]);
+    check("two-resumed", &world, "3j\n", &SIZES[..1]);
+    check("two-file", &world, "ji", &SIZES[..1]);
+    check("two-help", &world, "?", &SIZES[2..3]);
+    check("two-make", &world, "mnew", &SIZES);
+    check("two-rename", &world, "jjr.bak", &SIZES[..1]);
+    check("two-limit", &world, "3L", &SIZES[..1]);
+    check("two-limit-wrong", &world, "L12q\n", &SIZES[..1]);
+}
+
+#[test]
+fn a_client_that_may_only_read() {
+    let mut world = world::pairing();
+    world.ready_inside_tls(Rights::READ_ONLY);
+    check("read-only", &world, "", &SIZES[..2]);
+    let why = DisplayName::from("connection reset by the peer");
+    let again = Some(Duration::from_secs(8));
+    world.tell(What::Link(Link::Lost { why, again }));
+    world.tick(3_400);
+    check("lost-again", &world, "", &SIZES);
+}
+
+#[test]
+fn what_is_asked_before_something_is_lost() {
+    let mut world = world::pairing();
+    check("delete-file", &world, "jjD", &SIZES[..1]);
+    check("delete-counting", &world, "  jD", &SIZES[..1]);
+    world.tell(What::Counted(world::counted(ListingState::Whole)));
+    check("delete-counted", &world, "  jD", &SIZES);
+    let why = DisplayName::from("the server said no");
+    world.tell(What::Counted(world::counted(ListingState::Failed(why))));
+    check("delete-uncounted", &world, "  D", &SIZES[..1]);
+    world.tell(What::Saved(Saved {
+        items: 12,
+        bytes: 3_650_000_000,
+    }));
+    check("saved", &world, "", &SIZES);
+}
+
+#[test]
+fn a_hash_that_was_asked_for() {
+    let mut world = world::pairing();
+    let mut screen = world::screen(&world);
+    keys(&mut screen, &world, "jjH");
+    let asked = text(&draw(&world, &mut screen, (80, 24)));
+    assert!(asked.contains("the server is asked"), "{asked}");
+    world.tell(What::Hashed(Hashed {
+        path: RemotePath::from("iso/debian-12.9.0-amd64-DVD-1.iso"),
+        root: Ok(Root(world::pin(4).0)),
+    }));
+    let frame = text(&draw(&world, &mut screen, (80, 24)));
+    insta::with_settings!({snapshot_path => "../snapshots", prepend_module_to_snapshot => false}, {
+        insta::assert_snapshot!("hash-80x24", frame);
+    });
 }
 
 #[test]

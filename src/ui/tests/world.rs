@@ -1,5 +1,6 @@
 //! A small world to draw: models made by hand from events and dials.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +11,14 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::{Buffer, CellWidth};
 
 use crate::entity::{
-    ConnId, Dialect, Direction, DisplayName, End, Entry, JobId, Kind, Outcome, Peer, Phase,
-    RemotePath, Speak, XferId,
+    ConnId, Dialect, Direction, DisplayName, End, Entry, JobId, Kind, Outcome, Peer, Phase, Pin,
+    RemotePath, Rights, Speak, XferId,
 };
 use crate::event::{
-    Birth, Ended, Event, Fact, Job, JobState, Link, Listening, Listing, ListingState, Offers,
-    Started, What,
+    Birth, Counted, Ended, Event, Fact, Invite, Job, JobState, Link, Listening, Listing,
+    ListingState, Local, Offers, Secret, Started, What, Who,
 };
-use crate::meter::{Dials, Progress, Totals};
+use crate::meter::{Dials, Progress, Totals, Walk};
 use crate::model::{About, Badge, Model, Role};
 use crate::ui::{Screen, theme::Theme};
 
@@ -138,6 +139,62 @@ impl World {
         self.tell(What::TransferStarted(started));
     }
 
+    /// Who is at the other end of a connection.
+    pub fn know(&self, conn: u64, name: &str, byte: u8, granted: Rights) {
+        let birth = self.births.iter().find(|it| it.conn.0 == conn).unwrap();
+        let who = Who {
+            pin: pin(byte),
+            name: DisplayName::from(name),
+            granted,
+        };
+        birth.who.set(who).unwrap();
+    }
+
+    /// One of several streams of a file.
+    pub fn stretch(&mut self, xfer: u64, conn: u64, path: &str, size: u64, range: (u64, u64)) {
+        let birth = self.births.iter().find(|it| it.conn.0 == conn).unwrap();
+        let started = Arc::new(Started {
+            xfer: XferId(xfer),
+            conn: ConnId(conn),
+            job: None,
+            peer: birth.peer,
+            dialect: Dialect::DeckTls,
+            direction: Direction::Out,
+            path: RemotePath::from(path),
+            size: Some(size),
+            offset: range.0,
+            range: Some(range),
+            at: self.at(),
+            progress: Arc::new(Progress::starting_at(range.0)),
+        });
+        self.dials(conn).set_phase(Phase::Sending);
+        self.started.push(Arc::clone(&started));
+        self.tell(What::TransferStarted(started));
+    }
+
+    /// A download that goes on where an earlier one stopped.
+    pub fn resumed(&mut self, job: u64, name: &str, size: u64, offset: u64) -> Arc<Progress> {
+        let progress = Arc::new(Progress::starting_at(offset));
+        progress.verify(offset);
+        let started = Arc::new(Started {
+            xfer: XferId(job),
+            conn: ConnId(1),
+            job: Some(JobId(job)),
+            peer: Peer(([192, 168, 1, 20], 18_814).into()),
+            dialect: Dialect::DeckTls,
+            direction: Direction::In,
+            path: RemotePath::from(name),
+            size: Some(size),
+            offset,
+            range: None,
+            at: self.at(),
+            progress: Arc::clone(&progress),
+        });
+        let state = JobState::Running { started };
+        self.item(job, Direction::In, name, Some(size), state);
+        progress
+    }
+
     pub fn flow(&self, xfer: u64, bytes: u64) {
         let started = self.xfer(xfer);
         started.progress.add(bytes);
@@ -227,6 +284,36 @@ impl World {
         world
     }
 
+    /// Inside TLS, with rights as the server says them.
+    pub fn ready_inside_tls(&mut self, rights: Rights) {
+        let subject = "deck+tls://192.168.1.20:18814/";
+        self.model.about.subject = DisplayName::from(subject);
+        self.tell(What::Link(Link::Ready {
+            server: DisplayName::from("outbox on hera"),
+            offers: Offers::of(Dialect::DeckTls),
+            rights: Some(rights),
+            pin: Some(pin(7)),
+        }));
+    }
+
+    /// Reads a folder of this machine.
+    pub fn look(&mut self, path: &str, entries: &[(&str, Kind, u64)]) {
+        self.tell(What::Local(Local {
+            path: PathBuf::from(path),
+            entries: listed(entries),
+            unlisted: 0,
+            state: ListingState::Whole,
+        }));
+    }
+
+    /// The same as it stands in a client's queue, changed before it is told.
+    pub fn told(&mut self, job: u64, change: impl FnOnce(&mut Job)) {
+        let known = self.model.remote.item(JobId(job)).unwrap();
+        let mut job = Job::clone(&known.job);
+        change(&mut job);
+        self.tell(What::Job(Arc::new(job)));
+    }
+
     /// A note that answers a command.
     pub fn answer(&mut self, cause: &'static str, detail: &str) {
         self.tell(What::Note(Fact {
@@ -242,16 +329,7 @@ impl World {
     }
 
     pub fn page(&mut self, path: &str, entries: &[(&str, Kind, u64)], state: ListingState) {
-        let entries = entries
-            .iter()
-            .enumerate()
-            .map(|(n, &(name, kind, size))| Entry {
-                name: name.into(),
-                kind,
-                size,
-                mtime: 1_790_000_000 - 86_400 * i64::try_from(n).unwrap(),
-            })
-            .collect();
+        let entries = listed(entries);
         self.tell(What::Listing(Listing {
             path: RemotePath::from(path),
             request: self.request,
@@ -317,6 +395,156 @@ impl World {
         self.item(job, direction, name, size, JobState::Running { started });
         progress
     }
+}
+
+/// Entries a day apart.
+fn listed(entries: &[(&str, Kind, u64)]) -> Arc<[Entry]> {
+    let entry = |(n, &(name, kind, size)): (usize, &(&str, Kind, u64))| Entry {
+        name: name.into(),
+        kind,
+        size,
+        mtime: 1_790_000_000 - 86_400 * i64::try_from(n).unwrap(),
+    };
+    entries.iter().enumerate().map(entry).collect()
+}
+
+/// A key made of one byte.
+pub fn pin(byte: u8) -> Pin {
+    Pin(std::array::from_fn(|at| {
+        byte.wrapping_mul(31)
+            .wrapping_add(u8::try_from(at).unwrap() * 7)
+    }))
+}
+
+/// What lets a newcomer in.
+pub fn invite(turns: u64) -> Invite {
+    Invite {
+        urls: vec![
+            "deck+tls://192.168.1.20:18814/".into(),
+            "deck+tls://[fd00::1a2b:3c4d]:18814/".into(),
+        ],
+        code: Secret::new("7K3QW9XMB2HTRC4V"),
+        qr: Secret::new("deck+tls://192.168.1.20:18814/#7K3QW9XMB2HTRC4V"),
+        turns,
+    }
+}
+
+/// The answer to the first question of a screen how much something holds.
+pub fn counted(state: ListingState) -> Counted {
+    let walk = Arc::new(Walk::default());
+    for _ in 0..1_204 {
+        walk.add_file(2 * MIB + 700_000);
+    }
+    Counted {
+        request: 1,
+        walk,
+        state,
+    }
+}
+
+/// A server that takes newcomers: two paired peers, one of them in four streams.
+pub fn inviting() -> World {
+    let mut world = World::server();
+    world.model.about.badges = vec![Badge::UPLOADS];
+    world.tell(What::Listening(Listening {
+        addr: ([0, 0, 0, 0], 18_814).into(),
+        speak: Speak::Only(Dialect::DeckTls),
+    }));
+    world.tell(What::Invite(invite(0)));
+    world.tick(60_000);
+    for n in 1..=6 {
+        world.accept(n, [192, 168, 1, u8::try_from(n).unwrap() + 20]);
+        let tls = if n == 6 {
+            Dialect::Deck
+        } else {
+            Dialect::DeckTls
+        };
+        world.phase(n, tls, Phase::Idle);
+    }
+    for n in 0..4_u64 {
+        world.know(n + 1, "ana's laptop", 3, Rights::NEWCOMER);
+        let quarter = (n * GIB, (n + 1) * GIB);
+        world.stretch(n + 1, n + 1, "iso/debian-12.iso", 4 * GIB, quarter);
+    }
+    world.know(5, "tablet", 9, Rights::READ_ONLY);
+    world.start(5, 5, Direction::Out, "notes.txt", Some(90 * MIB));
+    for second in 0..10 {
+        for n in 1..=4 {
+            world.flow(n, (10 * n + second) * MIB);
+        }
+        world.flow(5, MIB);
+        world.tick(1_000);
+    }
+    world
+}
+
+/// A client of a paired server: two folders, a queue of all that is new.
+pub fn pairing() -> World {
+    let mut world = World::client();
+    world.ready_inside_tls(Rights::NEWCOMER);
+    world.list(
+        "iso",
+        &[
+            ("debian-12.9.0-amd64-DVD-1.iso", Kind::File, 4 * GIB),
+            ("old", Kind::Dir, 0),
+            ("notes.txt", Kind::File, 12_288),
+            ("archive", Kind::Dir, 0),
+        ],
+        ListingState::Whole,
+    );
+    world.look(
+        "/home/ana/Downloads",
+        &[
+            ("holiday", Kind::Dir, 0),
+            ("report 2026.pdf", Kind::File, 3 * MIB),
+            ("photo.raw", Kind::File, 40 * MIB),
+        ],
+    );
+    let iso = world.running(0, "debian-12.9.0-amd64-DVD-1.iso", Some(4 * GIB), 0);
+    let again = world.resumed(1, "resumed.tar", 8 * GIB, GIB + GIB / 5);
+    let up = world.moving(2, Direction::Out, "photo.raw", Some(40 * MIB), 0);
+    world.told(2, |job| job.limit = Some(10_000_000));
+    let walk = Arc::new(Walk::default());
+    for n in 0..1_204 {
+        walk.add_file(2 * MIB + n);
+    }
+    for _ in 0..17 {
+        walk.add_folder();
+    }
+    world.job(3, "archive", None, JobState::Walking { walk });
+    world.told(3, |job| job.kind = Kind::Dir);
+    let why = DisplayName::from("the server is gone");
+    let done = 30 * MIB;
+    world.job(
+        4,
+        "waits.bin",
+        Some(90 * MIB),
+        JobState::Waiting { why, done },
+    );
+    let ended = |outcome| JobState::Ended {
+        cause: "",
+        outcome,
+        bytes: 12_288,
+        took: Duration::from_millis(120),
+        detail: DisplayName::default(),
+    };
+    world.job(5, "notes.txt", Some(12_288), ended(Outcome::CompleteHash));
+    world.job(6, "fast.txt", Some(12_288), ended(Outcome::CompleteLength));
+    for _ in 0..4 {
+        iso.join();
+    }
+    for second in 0..10_u64 {
+        iso.add((200 + second) * MIB);
+        iso.verify((200 + second) * MIB);
+        again.add(90 * MIB);
+        again.verify(20 * MIB);
+        up.add(MIB);
+        up.verify(MIB);
+        Totals::add(&world.totals.bytes_in, (290 + second) * MIB);
+        Totals::add(&world.totals.bytes_out, MIB);
+        world.tick(1_000);
+    }
+    world
 }
 
 /// A server in the middle of its day: every phase, ends of every kind, an hour up.
@@ -390,6 +618,10 @@ pub fn fetching() -> World {
             ("日本語のファイル.txt", Kind::File, 77_000),
         ],
         ListingState::Whole,
+    );
+    world.look(
+        "/home/ana/Downloads",
+        &[("holiday", Kind::Dir, 0), ("notes.txt", Kind::File, 12_288)],
     );
     let ended = |outcome, bytes, detail: &str| JobState::Ended {
         cause: "",

@@ -24,8 +24,10 @@ use crate::event::Clash;
 use crate::net::store::{BLOCK, RESERVED};
 use crate::net::wire::codec::Value;
 
-/// Disk space is reserved at most so far ahead of the bytes that are here, per stream.
-const AHEAD: u64 = 64 << 20;
+/// Disk space is reserved at most so far ahead of the bytes that are here, per stream. On tmpfs
+/// a reservation makes every page: 64 MiB take 18 ms, in which nothing is written, 8 MiB
+/// take 2.4 ms; on ext4 both are nothing.
+const AHEAD: u64 = 8 << 20;
 /// A part that was landed or swept while it was opened is looked for again.
 const TRIES: usize = 16;
 

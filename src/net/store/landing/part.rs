@@ -20,8 +20,10 @@ use super::{
 };
 use crate::event::Clash;
 
-/// Disk space is reserved at most so far ahead of the bytes that are here.
-const AHEAD: u64 = 64 << 20;
+/// Disk space is reserved at most so far ahead of the bytes that are here. On tmpfs
+/// a reservation makes every page: 64 MiB take 18 ms, in which nothing is written, 8 MiB
+/// take 2.4 ms; on ext4 both are nothing.
+const AHEAD: u64 = 8 << 20;
 
 /// A file on its way in. Dropped without `land`, it leaves nothing behind.
 #[derive(Debug)]
