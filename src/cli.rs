@@ -180,6 +180,20 @@ pub struct MeansArgs {
     pub limit: Option<u64>,
 }
 
+impl MeansArgs {
+    /// Whether a dialect can do what was typed.
+    fn admit(&self, dialect: Dialect) -> Result<(), Fault> {
+        let typed = match (self.no_verify, self.limit) {
+            _ if dialect.is_deck() => return Ok(()),
+            (true, _) => "--no-verify",
+            (_, Some(_)) => "--limit",
+            (false, None) => return Ok(()),
+        };
+        let words = format!("{typed} is deck's; {} has nothing of it", dialect.label());
+        Err(Fault::usage(words))
+    }
+}
+
 /// How many connections a download may have.
 #[derive(Args, Debug)]
 pub struct StreamsArgs {

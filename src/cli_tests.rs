@@ -273,3 +273,33 @@ fn the_defaults_are_those_that_are_promised() {
     assert_eq!(args.max_connections, None);
     assert!(!args.hidden && !args.any_port && !args.headless);
 }
+
+#[test]
+fn what_only_deck_can_is_refused_to_the_others() {
+    let parse = |words: &[&str]| {
+        let typed = ["ferrydeck"].iter().chain(words).copied();
+        match Cli::try_parse_from(typed).map(|cli| cli.verb) {
+            Ok(Verb::Get(args)) => args.goals().map(drop),
+            Ok(Verb::Put(args)) => args.plan().map(drop),
+            Ok(Verb::Mkdir(args)) => args.plan().map(drop),
+            Ok(Verb::Rm(args)) => args.plan().map(drop),
+            other => Err(Fault::usage(format!("{other:?}"))),
+        }
+    };
+    let code = |words: &[&str]| parse(words).map_err(|fault| fault.code);
+    for word in ["--no-verify", "--limit=10M", "-r"] {
+        assert_eq!(code(&["get", "deck://h/a", word]), Ok(()), "{word}");
+        assert_eq!(code(&["put", "a", "deck://h/a", word]), Ok(()), "{word}");
+        assert!(code(&["get", "session://h/a", word]).is_err(), "{word}");
+        assert!(
+            code(&["put", "a", "session://h/a", word]).is_err(),
+            "{word}"
+        );
+    }
+    assert_eq!(code(&["get", "-r", "deck://h/"]), Ok(()));
+    assert_eq!(code(&["get", "deck://h/"]), Err(2));
+    assert_eq!(code(&["get", "deck://h/a", "--limit", "0"]), Err(2));
+    assert_eq!(code(&["mkdir", "deck://h/a"]), Ok(()));
+    assert_eq!(code(&["mkdir", "session://h/a"]), Err(1));
+    assert_eq!(code(&["rm", "deck://h/"]), Err(2));
+}

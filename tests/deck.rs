@@ -4,7 +4,6 @@
 //! waits are on conditions with one deadline.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test that cannot set its scene has failed"
 )]
 
@@ -21,7 +20,7 @@ use assert_fs::TempDir;
 use serde_json::Value;
 
 const BIN: &str = env!("CARGO_BIN_EXE_ferrydeck");
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 const BLOCK: u64 = 4 << 20;
 
 /// A headless server that may do everything, killed when dropped.
@@ -157,9 +156,17 @@ fn wait_for(what: &str, mut ready: impl FnMut() -> bool) {
     }
 }
 
+/// Whether the state of a part in a folder tells of two blocks at the least.
+fn some_blocks(dir: &Path) -> bool {
+    let mut names = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap());
+    let state = names.find(|entry| entry.path().extension().is_some_and(|end| end == "state"));
+    state.is_some_and(|state| state.metadata().unwrap().len() > 440)
+}
+
 /// A tree with everything a name may be, and one large file.
 fn plant(root: &Path) {
-    let deep: String = (1..=12).map(|n| format!("level {n}/")).collect();
+    let levels: Vec<String> = (1..=12).map(|n| format!("level {n}")).collect();
+    let deep = levels.join("/");
     std::fs::create_dir_all(root.join(&deep)).unwrap();
     std::fs::create_dir_all(root.join("empty folder")).unwrap();
     let long = "x".repeat(255);
@@ -230,13 +237,7 @@ fn a_client_killed_goes_on_from_what_it_had_checked() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let noted = || {
-        let names = std::fs::read_dir(state.path()).unwrap();
-        let state = names
-            .map(|entry| entry.unwrap())
-            .find(|entry| text(&entry.path()).ends_with(".state"));
-        state.is_some_and(|state| state.metadata().unwrap().len() > 440)
-    };
+    let noted = || some_blocks(state.path());
     wait_for("a few blocks", noted);
     first.kill().unwrap();
     first.wait().unwrap();
@@ -275,13 +276,7 @@ fn a_server_killed_is_waited_for() {
             "get" => state.path(),
             _ => shared.path(),
         };
-        let begun = || {
-            let names = std::fs::read_dir(dir).unwrap();
-            let state = names
-                .map(|entry| entry.unwrap())
-                .find(|entry| text(&entry.path()).ends_with(".state"));
-            state.is_some_and(|state| state.metadata().unwrap().len() > 440)
-        };
+        let begun = || some_blocks(dir);
         wait_for("a few blocks", begun);
         let addr = server.kill();
         let server = Server::at(shared.path(), &addr.to_string());
@@ -309,13 +304,7 @@ fn an_upload_killed_goes_on_from_what_was_checked() {
     let target = server.url("b");
     let args = ["put", text(&local), &target, "--limit", "20M"];
     let mut first = client(state.path(), &args).spawn().unwrap();
-    let noted = || {
-        let names = std::fs::read_dir(shared.path()).unwrap();
-        let state = names
-            .map(|entry| entry.unwrap())
-            .find(|entry| text(&entry.path()).ends_with(".state"));
-        state.is_some_and(|state| state.metadata().unwrap().len() > 440)
-    };
+    let noted = || some_blocks(shared.path());
     wait_for("a few blocks", noted);
     first.kill().unwrap();
     first.wait().unwrap();
@@ -423,13 +412,7 @@ fn what_is_replaced_with_the_same_size_and_time_is_noticed() {
     let target = server.url("a");
     let args = ["get", &target, "--limit", "20M"];
     let mut first = client(state.path(), &args).spawn().unwrap();
-    let noted = || {
-        let names = std::fs::read_dir(state.path()).unwrap();
-        let state = names
-            .map(|entry| entry.unwrap())
-            .find(|entry| text(&entry.path()).ends_with(".state"));
-        state.is_some_and(|state| state.metadata().unwrap().len() > 440)
-    };
+    let noted = || some_blocks(state.path());
     wait_for("a few blocks", noted);
     first.kill().unwrap();
     first.wait().unwrap();

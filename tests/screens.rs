@@ -69,8 +69,8 @@ fn a_folder_is_browsed_and_a_file_fetched_while_the_server_watches() {
     client.keys("gg\r");
     client.shows("inside.bin");
     client.keys("d");
-    client.shows("complete (length)");
-    server.shows("complete (length)");
+    client.shows("complete (hash)");
+    server.shows("complete (hash)");
     assert_eq!(
         std::fs::read(world.0.join("dl/inside.bin")).unwrap(),
         vec![7; 300_000]

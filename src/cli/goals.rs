@@ -3,7 +3,7 @@
 //! From words to goals, in order; what cannot be fetched is refused here. Like the rest
 //! of the command line it binds nothing and reads no file.
 
-use super::{Fault, GetArgs, admit_classic_port, store, url};
+use super::{ConnectArgs, Fault, GetArgs, admit_classic_port, store, url};
 use crate::address::Url;
 use crate::entity::{Dialect, RemotePath};
 
@@ -20,6 +20,7 @@ impl GetArgs {
     /// What is to be fetched, in order.
     pub fn goals(&self) -> Result<Vec<Goal>, Fault> {
         if let Some(goal) = self.three_words()? {
+            self.means.admit(goal.url.dialect)?;
             return Ok(vec![goal]);
         }
         self.what
@@ -31,6 +32,7 @@ impl GetArgs {
                     return Err(Fault::failed(words));
                 }
                 store::admit_clients(url.dialect, self.common.clients)?;
+                self.means.admit(url.dialect)?;
                 if self.recursive && !url.dialect.lists() {
                     let words = format!("{} has no way to list folders", url.dialect.label());
                     return Err(Fault::failed(words));
@@ -72,5 +74,14 @@ impl GetArgs {
             },
             never_clash: true,
         }))
+    }
+}
+
+impl ConnectArgs {
+    /// The server, and the folder to begin in.
+    pub fn goal(&self) -> Result<Url, Fault> {
+        let url = url(&self.url, self.common.ports())?;
+        self.means.admit(url.dialect)?;
+        Ok(url)
     }
 }

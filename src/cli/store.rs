@@ -116,6 +116,7 @@ impl PutArgs {
             return Err(Fault::failed(words));
         }
         admit_clients(url.dialect, self.common.clients)?;
+        self.means.admit(url.dialect)?;
         if self.recursive && !url.dialect.is_deck() {
             let words = format!("{} has no way to make folders", url.dialect.label());
             return Err(Fault::failed(words));

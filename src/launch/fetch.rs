@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context as _;
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::private::meet;
@@ -37,7 +38,7 @@ use crate::net::{self, Engine};
 use crate::system::{Signals, host_name, is_terminal, state_dir};
 
 pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
-    let url = crate::cli::url(&args.url, args.common.ports())?;
+    let url = args.goal()?;
     if !is_terminal() {
         return Err(Fault::usage(
             "connect needs a terminal; `ferrydeck get` and `ferrydeck ls` need none",
@@ -92,35 +93,9 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
 
 pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     let goals = args.goals()?;
-    let landing = landing(&args.landing)?;
     let voice = voice(args.json);
     let runtime = runtime()?;
-    let mut batches = Vec::new();
-    for Batch {
-        server,
-        paths,
-        taken,
-    } in by_server(goals)
-    {
-        let on_clash = match taken {
-            Taken::Fails => OnClash::Fail,
-            Taken::AsTyped => clash_of(args.landing.on_clash, voice),
-        };
-        let landing = Some(Arc::clone(&landing));
-        let mut dial = dial(
-            &server,
-            args.landing.parallel,
-            &args.common,
-            landing,
-            on_clash,
-        );
-        dial.means = Means {
-            streams: usize::from(args.streams.streams),
-            ..means(&args.means)
-        };
-        meet(&runtime, &dial, &args.common)?;
-        batches.push((dial, paths));
-    }
+    let batches = batches(args, goals, voice, &runtime)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut code = 0;
@@ -151,6 +126,43 @@ pub(super) fn get(args: &GetArgs) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_timeout(LAST_MOMENT);
     Ok(ExitCode::from(code))
+}
+
+/// One client for each server, let in where a code is asked for; and what it fetches.
+fn batches(
+    args: &GetArgs,
+    goals: Vec<Goal>,
+    voice: Voice,
+    runtime: &Runtime,
+) -> anyhow::Result<Vec<(Dial, Vec<RemotePath>)>> {
+    let landing = landing(&args.landing)?;
+    let mut batches = Vec::new();
+    for Batch {
+        server,
+        paths,
+        taken,
+    } in by_server(goals)
+    {
+        let on_clash = match taken {
+            Taken::Fails => OnClash::Fail,
+            Taken::AsTyped => clash_of(args.landing.on_clash, voice),
+        };
+        let landing = Some(Arc::clone(&landing));
+        let mut dial = dial(
+            &server,
+            args.landing.parallel,
+            &args.common,
+            landing,
+            on_clash,
+        );
+        dial.means = Means {
+            streams: usize::from(args.streams.streams),
+            ..means(&args.means)
+        };
+        meet(runtime, &dial, &args.common)?;
+        batches.push((dial, paths));
+    }
+    Ok(batches)
 }
 
 /// What to do with taken names: nothing prompts without a person to answer.

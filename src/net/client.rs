@@ -173,6 +173,8 @@ struct Queue {
     standing: Option<Clash>,
     /// Tasks that run: a file, a bundle or a walk each.
     running: usize,
+    /// Tasks begun so far: the number of the newest.
+    tasks: u64,
     /// No item before this place waits for its turn.
     from: usize,
     /// Connections, where they are kept: deck.
@@ -216,6 +218,7 @@ impl Queue {
             requests: 0,
             standing,
             running: 0,
+            tasks: 0,
             from: 0,
             pool,
             hashes: None,

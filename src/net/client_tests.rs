@@ -151,7 +151,11 @@ impl Bench {
             },
             patience: Patience {
                 connect: DEADLINE,
-                gap: GAP,
+                // Only classic ends by silence: a slow machine must not look like one.
+                gap: match scene.dialect {
+                    Dialect::Deck => GAP * 10,
+                    _ => GAP,
+                },
             },
             landing: Some(Arc::new(landing)),
             on_clash: scene.on_clash,

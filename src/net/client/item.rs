@@ -78,6 +78,8 @@ pub(super) struct Running {
     pub(super) stop: CancellationToken,
     pub(super) why: Option<Why>,
     pub(super) since: Instant,
+    /// The number of the task that runs it.
+    pub(super) task: u64,
 }
 
 /// One try at an item, either way.
@@ -264,6 +266,14 @@ impl Item {
             detail: DisplayName::from(detail),
         };
         self.ran = Duration::ZERO;
+    }
+
+    /// Ended well, under this name.
+    pub(super) fn land(&mut self, name: String, bytes: u64, outcome: Outcome) {
+        self.kept = None;
+        self.target = name;
+        self.size = Some(bytes);
+        self.end(outcome, bytes, "", "");
     }
 
     /// Ended by its user: what had arrived goes.

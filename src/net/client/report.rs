@@ -30,7 +30,7 @@ pub(super) enum Report {
     /// An item is at the end of this try.
     Finished(JobId, Finish, Option<Held>),
     /// A task is over; those of its items that have no end yet never will.
-    Over(Vec<JobId>, Failure),
+    Over(u64, Vec<JobId>, Failure),
 }
 
 /// A task's way to tell the queue about one item.
@@ -75,8 +75,8 @@ impl Teller {
         self.say(Report::Finished(self.job, finish, held));
     }
 
-    pub(super) fn over(&self, jobs: Vec<JobId>, why: Failure) {
-        self.say(Report::Over(jobs, why));
+    pub(super) fn over(&self, task: u64, jobs: Vec<JobId>, why: Failure) {
+        self.say(Report::Over(task, jobs, why));
     }
 
     fn say(&self, report: Report) {
@@ -93,14 +93,13 @@ impl Queue {
             Report::Walking(job, walk) => (job, JobState::Walking { walk }),
             Report::Found(found) => return self.take_in(found),
             Report::Finished(job, finish, held) => return self.finish(job, finish, held),
-            Report::Over(jobs, why) => {
+            Report::Over(task, jobs, why) => {
                 self.running = self.running.saturating_sub(1);
                 for job in jobs {
-                    if self
-                        .items
-                        .get(&job)
-                        .is_some_and(|item| item.running.is_some())
-                    {
+                    let item = self.items.get(&job);
+                    let running = item.and_then(|item| item.running.as_ref());
+                    // By now another task may have it.
+                    if running.is_some_and(|running| running.task == task) {
                         self.finish(job, Finish::Failed(why.clone()), None);
                     }
                 }
@@ -151,14 +150,11 @@ impl Queue {
                 bytes,
                 outcome,
             } => {
-                item.kept = None;
-                item.target = name;
-                item.size = Some(bytes);
-                item.end(outcome, bytes, "", "");
-                let path = item.path.clone();
-                let fetched = item.direction == Direction::In;
-                if let Some(remembered) = self.remembered.as_mut().filter(|_| fetched) {
-                    remembered.learn(&path, bytes);
+                item.land(name, bytes, outcome);
+                if item.direction == Direction::In
+                    && let Some(remembered) = &mut self.remembered
+                {
+                    remembered.learn(&item.path, bytes);
                 }
             }
             Finish::Walked { bytes } => {

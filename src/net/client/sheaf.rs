@@ -307,13 +307,20 @@ impl Sheaf {
             Answer::Refused { refusal } => refusal,
             _ => return Err(Failure::unexpected()),
         };
+        if let Some(ear) = self.refused(ear, refusal, xfer) {
+            flow.again.push(ear);
+        }
+        Ok(())
+    }
+
+    /// Ends what was refused; what arrived damaged comes back to be sent again.
+    fn refused(&self, mut ear: Ear, refusal: Refusal, xfer: XferGuard) -> Option<Ear> {
         let failure = Failure::refused(refusal);
         let finish = match (refusal, ear.clash) {
             (Refusal::Corrupt, _) if ear.bad < TRIES => {
                 xfer.end(Outcome::Failed, failure.cause, &failure.detail);
                 ear.bad += 1;
-                flow.again.push(ear);
-                return Ok(());
+                return Some(ear);
             }
             (Refusal::Exists, Some(Clash::Skip)) => Finish::Skipped,
             (Refusal::Exists, None) => Finish::Clash,
@@ -325,7 +332,7 @@ impl Sheaf {
         };
         xfer.end(outcome, failure.cause, &failure.detail);
         self.teller.of(ear.job).ended(finish);
-        Ok(())
+        None
     }
 }
 

@@ -71,6 +71,8 @@ impl Queue {
             jobs.push(*job);
         }
         self.running += 1;
+        self.tasks += 1;
+        let task = self.tasks;
         let teller = self.teller(first);
         let done = match direction {
             Direction::In => self.bundle(&jobs, teller.clone()).map(|bundle| {
@@ -96,7 +98,7 @@ impl Queue {
                 || "its task ended without a word".to_owned(),
                 |gone| format!("a fault in ferrydeck: {gone}"),
             );
-            teller.over(jobs, Failure::new("panicked", words));
+            teller.over(task, jobs, Failure::new("panicked", words));
         });
     }
 
@@ -170,6 +172,7 @@ impl Queue {
             stop: stop.clone(),
             why: None,
             since: Instant::now(),
+            task: self.tasks,
         });
         item.state = JobState::Asking;
         Some((item, stop))
@@ -184,6 +187,7 @@ impl Queue {
 
     fn start(&mut self, job: JobId) {
         let teller = self.teller(job);
+        self.tasks += 1;
         let Some((_, stop)) = self.set_running(job) else {
             return;
         };
@@ -234,5 +238,5 @@ async fn run(attempt: Attempt, teller: Teller) {
         (Finish::Failed(failure), None)
     });
     teller.finished(finish, held);
-    teller.over(Vec::new(), Failure::new("panicked", ""));
+    teller.over(0, Vec::new(), Failure::new("panicked", ""));
 }
