@@ -146,9 +146,12 @@ impl Outcome {
             let (server, client) = self.cpu(Who(index));
             let sides = format!("{:.2} ({server:.2} + {client:.2})", server + client);
             let (at_server, at_client) = self.memory(Who(index));
+            let speed = match self.amount {
+                Amount::Bytes(_) => format!("{:.2}", self.speed(Who(index))),
+                Amount::Files(_) => format!("{:.0}", self.speed(Who(index))),
+            };
             println!(
-                "  {name:<46} {:8.2}  {ratio:<18} {sides:<31} {at_server:7.1} {at_client:6.1}",
-                self.speed(Who(index)),
+                "  {name:<46} {speed:>8}  {ratio:<18} {sides:<31} {at_server:7.1} {at_client:6.1}"
             );
         }
     }

@@ -174,7 +174,7 @@ fn load() -> String {
 }
 
 /// Bytes that no filesystem and no hash finds easier than others.
-pub fn write_payload(path: &Path, size: u64) {
+fn write_payload(path: &Path, size: u64) {
     let mut file = File::create(path).unwrap();
     let mut state = 0x9E37_79B9_7F4A_7C15_u64;
     let mut block = vec![0; 1 << 20];
@@ -195,7 +195,7 @@ pub fn write_payload(path: &Path, size: u64) {
 
 /// Empties a folder and writes out what its filesystem still holds back, so that no
 /// runner pays for the one before.
-pub fn clear(target: &Path) {
+fn clear(target: &Path) {
     let _ = fs::remove_dir_all(target);
     fs::create_dir_all(target).unwrap();
     let _ = rustix::fs::syncfs(File::open(target).unwrap());

@@ -198,9 +198,10 @@ fn count(dir: &Path) -> (u64, u64) {
     for entry in fs::read_dir(dir).unwrap() {
         let entry = entry.unwrap();
         let meta = entry.metadata().unwrap();
-        let (more, many) = match meta.is_dir() {
-            true => count(&entry.path()),
-            false => (1, meta.len()),
+        let (more, many) = if meta.is_dir() {
+            count(&entry.path())
+        } else {
+            (1, meta.len())
         };
         files += more;
         bytes += many;
