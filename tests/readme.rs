@@ -150,6 +150,7 @@ fn nothing_is_promised_that_is_not_there() {
         "--release",
         "--features",
         "--test",
+        "--bench",
         "--open",
         "--path",
         "--nocapture",
