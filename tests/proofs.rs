@@ -366,6 +366,7 @@ fn everything_arrives_both_ways_in_the_open_and_inside_tls() {
                 "{kind} {cover:?}"
             );
             assert_same(&source, &scene.here().join("set"));
+            fs::create_dir(scene.served().join("up")).unwrap();
             let begun = Instant::now();
             scene.well(&["put", "-r", "set", &scene.url("up/")]);
             let up = begun.elapsed();
