@@ -61,6 +61,7 @@ fn world(role: Role, lives: usize) -> World {
         landing: DisplayName::default(),
         badges: Vec::new(),
         standing: None,
+        limit: None,
         max_connections: 16,
     };
     let frames = Arc::new(AtomicUsize::new(0));

@@ -15,7 +15,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use tokio::time::{MissedTickBehavior, interval};
 
 pub use self::listing::{Listing, Shown, ls};
-use crate::entity::{DisplayName, JobId, Kind, Outcome};
+use crate::entity::{JobId, Kind, Outcome, RemotePath};
 use crate::event::{Clash, Command, Event, Job, JobState, Outgoing, Scope, Started, Wanted, What};
 use crate::line;
 use crate::net::Handle;
@@ -51,9 +51,9 @@ pub async fn get(
     out: &mut (dyn Write + Send),
     err: &mut (dyn Write + Send),
 ) -> Done {
-    let count = wanted.len();
+    let ordered = wanted.iter().map(|one| one.path.clone()).collect();
     let command = Command::Fetch(wanted);
-    see_through(handle, command, count, voice, out, err).await
+    see_through(handle, command, ordered, voice, out, err).await
 }
 
 /// Sends files to one server and tells how each ended.
@@ -64,16 +64,17 @@ pub async fn put(
     out: &mut (dyn Write + Send),
     err: &mut (dyn Write + Send),
 ) -> Done {
-    let count = outgoing.len();
-    see_through(handle, Command::Send(outgoing), count, voice, out, err).await
+    let ordered = outgoing.iter().map(|one| one.path.clone()).collect();
+    let command = Command::Send(outgoing);
+    see_through(handle, command, ordered, voice, out, err).await
 }
 
-/// Gives an order for `count` files or folders and stays until each has ended, and
+/// Gives an order for some files or folders and stays until each has ended, and
 /// each file that was found in one.
 async fn see_through(
     handle: &mut Handle,
     command: Command,
-    count: usize,
+    ordered: Vec<RemotePath>,
     voice: Voice,
     out: &mut (dyn Write + Send),
     err: &mut (dyn Write + Send),
@@ -81,7 +82,8 @@ async fn see_through(
     let _ = handle.commands.send(command);
     let mut errand = Errand {
         voice,
-        due: count,
+        due: ordered.len(),
+        ordered: ordered.into_iter().collect(),
         known: HashSet::new(),
         ended: HashSet::new(),
         away: Away::No,
@@ -117,6 +119,8 @@ struct Errand {
     voice: Voice,
     /// Items that were ordered; more may be found in folders.
     due: usize,
+    /// Their paths on the server.
+    ordered: HashSet<RemotePath>,
     known: HashSet<JobId>,
     ended: HashSet<JobId>,
     away: Away,
@@ -201,7 +205,7 @@ impl Errand {
                 let (clash, scope) = match self.standing {
                     // Asked before the answer for all had reached the queue.
                     Some(clash) => (clash, Scope::Once),
-                    None => self.ask(&job.target).await,
+                    None => self.ask(&self.label(job)).await,
                 };
                 if scope == Scope::All {
                     self.standing = Some(clash);
@@ -265,17 +269,27 @@ impl Errand {
             let seconds = took.as_secs_f64();
             format!(
                 "{}  {bytes} bytes  {}  {seconds:.1} s",
-                job.target,
+                self.label(job),
                 outcome.words()
             )
         } else if left {
-            format!("{}  skipped: exists already", job.target)
+            format!("{}  skipped: exists already", self.label(job))
         } else {
             return Ok(());
         };
         let mut said = Ok(());
         self.board.suspend(|| said = say(out, &words));
         said
+    }
+
+    /// What a file is called in our lines: its name; where it was found in a folder, with
+    /// the way to it on the server.
+    fn label(&self, job: &Job) -> String {
+        let folder = job.path.parent();
+        if self.ordered.contains(&job.path) || folder.is_root() {
+            return job.target.to_string();
+        }
+        format!("{}/{}", folder.shown(), job.target)
     }
 
     /// Stderr may be closed; that is no reason to stop.
@@ -291,7 +305,7 @@ impl Errand {
         }
         let bar = ProgressBar::new(started.size.unwrap_or(0))
             .with_style(style())
-            .with_message(job.target.to_string());
+            .with_message(self.label(job));
         let bar = self.board.add(bar);
         bar.set_position(started.progress.done());
         bar.reset_eta();
@@ -307,7 +321,7 @@ impl Errand {
     }
 
     /// Asks about a taken name, on the terminal.
-    async fn ask(&self, name: &DisplayName) -> (Clash, Scope) {
+    async fn ask(&self, name: &str) -> (Clash, Scope) {
         let board = self.board.clone();
         let question = format!(
             "{name} exists already: [s]kip, [r]ename, [o]verwrite (a capital answers for all)? "

@@ -8,6 +8,7 @@ mod chores;
 mod fetch;
 mod peers;
 mod private;
+mod send;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -27,6 +28,7 @@ use crate::entity::{Dialect, DisplayName, Speak};
 use crate::event::Command;
 use crate::headless;
 use crate::model::{About, Badge, Role};
+use crate::net::client::dial::plainly;
 use crate::net::fence::give_up_writing;
 use crate::net::pump::Way;
 use crate::net::server::{Door, Limits, Serve};
@@ -46,7 +48,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Verb::Serve(args) => serve(&args),
         Verb::Connect(args) => connect(&args),
         Verb::Get(args) => get(&args),
-        Verb::Put(args) => fetch::put(&args),
+        Verb::Put(args) => send::put(&args),
         Verb::Mv(args) => chores::mv(&args),
         Verb::Mkdir(args) => chores::mkdir(&args),
         Verb::Rm(args) => chores::rm(&args),
@@ -56,7 +58,7 @@ pub fn run(cli: Cli) -> ExitCode {
     done.unwrap_or_else(|error| {
         let code = error.downcast_ref::<Fault>().map_or(1, |fault| fault.code);
         // One line, whatever a name in it holds.
-        let words = DisplayName::from(format!("{error:#}").as_str());
+        let words = DisplayName::from(plainly(&format!("{error:#}")).as_str());
         let _ = writeln!(io::stderr(), "ferrydeck: {words}");
         ExitCode::from(code)
     })
@@ -276,6 +278,7 @@ fn about_server(args: &ServeArgs, doors: &[Door], limits: &Limits) -> About {
         landing: DisplayName::default(),
         badges,
         standing: None,
+        limit: None,
         max_connections: limits.max_connections,
     }
 }

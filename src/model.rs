@@ -49,6 +49,8 @@ pub struct About {
     pub badges: Vec<Badge>,
     /// Client: what was told beforehand to do with every taken name; `None` asks.
     pub standing: Option<Clash>,
+    /// Client: bytes a second all transfers together were held to beforehand.
+    pub limit: Option<u64>,
     /// Server: connections at the most.
     pub max_connections: usize,
 }

@@ -12,6 +12,7 @@ fn about(role: Role) -> About {
         landing: DisplayName::default(),
         badges: Vec::new(),
         standing: None,
+        limit: None,
         max_connections: 16,
     }
 }

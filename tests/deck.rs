@@ -226,6 +226,41 @@ fn whole_trees_are_identical_both_ways() {
 }
 
 #[test]
+fn put_r_makes_the_folders_its_target_lies_in() {
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let photos = state.path().join("photos");
+    std::fs::create_dir_all(photos.join("day one")).unwrap();
+    std::fs::write(photos.join("day one/a b.jpg"), noise(1_000, 1)).unwrap();
+    std::fs::write(photos.join("c.jpg"), noise(99, 2)).unwrap();
+    let server = Server::start(shared.path());
+    let whole = tree(&photos);
+    // Into a folder, with its name; as a folder, under another; and where half the way is there.
+    for (goal, lands) in [
+        ("new/", "new/photos"),
+        ("new/er/still/", "new/er/still/photos"),
+        ("some/where/else", "some/where/else"),
+    ] {
+        let out = run(
+            state.path(),
+            &["put", "-r", text(&photos), &server.url(goal)],
+        );
+        assert_eq!(out.status.code(), Some(0), "{goal}: {out:?}");
+        assert_eq!(tree(&shared.path().join(lands)), whole, "{goal}");
+        let said = String::from_utf8_lossy(&out.stdout).into_owned();
+        let line = format!("{lands}/day one/a b.jpg  1000 bytes  complete (hash)");
+        assert!(said.contains(&line), "{said}");
+    }
+    // A single file makes no folders.
+    let one = photos.join("c.jpg");
+    let out = run(
+        state.path(),
+        &["put", text(&one), &server.url("not/there/")],
+    );
+    assert_eq!(out.status.code(), Some(1), "{out:?}");
+    assert!(!shared.path().join("not").exists());
+}
+
+#[test]
 fn a_client_killed_goes_on_from_what_it_had_checked() {
     let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let size = 12 * BLOCK + 99;

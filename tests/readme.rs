@@ -139,13 +139,16 @@ fn the_two_commands_of_a_newcomer_are_there_and_ci_runs_the_same() {
 fn nothing_is_promised_that_is_not_there() {
     let text = readme();
     let mut help = String::new();
-    for verb in ["serve", "connect", "get", "put", "ls", "mv"] {
+    for verb in [
+        "serve", "connect", "get", "put", "ls", "mv", "mkdir", "rm", "peers",
+    ] {
         let out = Command::new(binary())
             .args([verb, "--help"])
             .output()
             .unwrap();
         help.push_str(&String::from_utf8_lossy(&out.stdout));
     }
+    // What cargo and its test programs take is not ours to explain.
     let cargos = [
         "--release",
         "--features",

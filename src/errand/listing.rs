@@ -79,7 +79,11 @@ pub async fn ls(
         }
     };
     if let Some(why) = why {
-        let _ = say(err, &format!("ferrydeck: /{folder}: {why}"));
+        let words = match folder.as_str() {
+            "" | "/" => format!("ferrydeck: {why}"),
+            _ => format!("ferrydeck: {folder}: {why}"),
+        };
+        let _ = say(err, &words);
         return Done::Badly;
     }
     if unlisted > 0 {

@@ -1,4 +1,4 @@
-//! The client's verbs: connect, get, put, ls.
+//! The client's verbs: connect, get, ls.
 //!
 //! From what was typed to an engine that dials, and from its end to an exit
 //! code. It knows the command line, the client's engine, the screen's loop and
@@ -21,14 +21,13 @@ use super::{
 use crate::address::Url;
 use crate::app::Exit;
 use crate::cli::{
-    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MeansArgs, PutArgs,
+    ClashArg, Common, ConnectArgs, Fault, GetArgs, Goal, LandingArgs, LsArgs, MeansArgs,
 };
 use crate::entity::{DisplayName, Kind, RemotePath};
 use crate::errand::{self, Done, Listing, Shown, Voice};
 use crate::event::{Command, Outgoing, Wanted};
 use crate::model::{About, Role};
 use crate::net::client::ask::knock;
-use crate::net::client::chores;
 use crate::net::client::dial::{Patience, Target};
 use crate::net::client::private::Keys;
 use crate::net::client::{Dial, Manner, Means, OnClash, queue_file};
@@ -71,6 +70,7 @@ pub(super) fn connect(args: &ConnectArgs) -> anyhow::Result<ExitCode> {
             OnClash::Always(clash) => Some(clash),
             OnClash::Ask | OnClash::Fail => None,
         },
+        limit: args.means.limit,
         max_connections: 0,
     };
     let runtime = runtime()?;
@@ -166,7 +166,7 @@ fn batches(
 }
 
 /// What to do with taken names: nothing prompts without a person to answer.
-fn clash_of(typed: Option<ClashArg>, voice: Voice) -> OnClash {
+pub(super) fn clash_of(typed: Option<ClashArg>, voice: Voice) -> OnClash {
     match on_clash(typed, OnClash::Ask) {
         OnClash::Ask if voice != Voice::Bars => OnClash::Fail,
         other => other,
@@ -257,7 +257,7 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
 }
 
 /// How an errand talks: bars where a person looks.
-fn voice(json: bool) -> Voice {
+pub(super) fn voice(json: bool) -> Voice {
     match (json, is_terminal() && io::stderr().is_terminal()) {
         (true, _) => Voice::Json,
         (false, true) => Voice::Bars,
@@ -266,13 +266,13 @@ fn voice(json: bool) -> Voice {
 }
 
 /// What is to be done at one server.
-enum Errand {
+pub(super) enum Errand {
     Get(Vec<Wanted>),
     Put(Vec<Outgoing>),
 }
 
 /// Runs one errand to its end and lets go of the engine; `None` when a signal came first.
-async fn run_errand(
+pub(super) async fn run_errand(
     dial: Dial,
     errand: Errand,
     voice: Voice,
@@ -297,56 +297,8 @@ async fn run_errand(
     done
 }
 
-/// Sends files, and folders with all that is in them.
-pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
-    let (url, mut outgoing) = args.plan()?;
-    let folder = outgoing.iter().find(|one| one.local.is_dir());
-    if let Some(folder) = folder.filter(|_| !args.recursive) {
-        let words = format!(
-            "{} is a folder; -r sends it with all that is in it",
-            folder.local.display()
-        );
-        return Err(Fault::failed(words).into());
-    }
-    let voice = voice(args.json);
-    let on_clash = match clash_of(args.on_clash.or(Some(ClashArg::Fail)), voice) {
-        // What the older dialects do with a taken name, the server says.
-        _ if !url.dialect.is_deck() => OnClash::Fail,
-        on_clash => on_clash,
-    };
-    let mut dial = dial(&url, args.parallel, &args.common, None, on_clash);
-    dial.means = Means {
-        dotfiles: dotfiles(args.hidden),
-        ..means(&args.means)
-    };
-    let runtime = runtime()?;
-    meet(&runtime, &dial, &args.common)?;
-    let mut signals = signals(&runtime)?;
-    let code = runtime.block_on(async {
-        if let [one] = &mut outgoing[..]
-            && one.path == url.path
-            && url.dialect.is_deck()
-        {
-            // A URL that names a folder is where it goes.
-            let (target, patience) = (&dial.target, dial.patience);
-            if chores::is_folder(target, patience, &dial.name, &one.path).await
-                && let Some(name) = one.local.file_name().and_then(|name| name.to_str())
-            {
-                one.path = one.path.join(name);
-            }
-        }
-        match run_errand(dial, Errand::Put(outgoing), voice, &mut signals).await {
-            Some(Done::Well | Done::Unheard) => 0,
-            Some(Done::Badly) => 1,
-            None => INTERRUPTED,
-        }
-    });
-    runtime.shutdown_timeout(LAST_MOMENT);
-    Ok(ExitCode::from(code))
-}
-
 /// How deck is to be spoken, as far as it was typed.
-fn means(args: &MeansArgs) -> Means {
+pub(super) fn means(args: &MeansArgs) -> Means {
     Means {
         check: if args.no_verify {
             Check::None

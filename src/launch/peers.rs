@@ -100,6 +100,10 @@ enum Shape {
 }
 
 fn list(peers: &[Peer], servers: &[Server], shape: Shape) {
+    if peers.is_empty() && servers.is_empty() {
+        // To scripts an empty answer is the answer.
+        let _ = writeln!(io::stderr(), "ferrydeck: nobody is known here yet");
+    }
     let mut out = io::stdout().lock();
     let lines = peers
         .iter()

@@ -93,11 +93,18 @@ impl Transfer {
 
     /// Done over all it carries, 0 to 1: of a stretch its share. `None` if that is not known.
     pub fn ratio(&self) -> Option<f64> {
+        ratio(self.carried(), self.load())
+    }
+
+    /// Bytes of what it carries that are there, those of an earlier run included.
+    pub fn carried(&self) -> u64 {
+        self.done.saturating_sub(self.stretch().0)
+    }
+
+    /// Bytes it carries in all: the file's, or its stretch's. `None` if that is not known.
+    pub fn load(&self) -> Option<u64> {
         let (from, until) = self.stretch();
-        ratio(
-            self.done.saturating_sub(from),
-            until.map(|until| until.saturating_sub(from)),
-        )
+        until.map(|until| until.saturating_sub(from))
     }
 
     /// The bytes of the file it carries: from the first, to the one behind the last if known.

@@ -16,6 +16,7 @@ fn model() -> Model {
         landing: DisplayName::default(),
         badges: Vec::new(),
         standing: None,
+        limit: None,
         max_connections: 16,
     })
 }

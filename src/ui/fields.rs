@@ -128,8 +128,8 @@ impl Field {
                     .and_then(crate::model::Transfer::ratio)
                     .map(|ratio| whole(ratio * 10_000.0)),
             ),
-            Self::Done => number(transfer.map(|it| it.done)),
-            Self::Size => number(transfer.and_then(|it| it.started.size)),
+            Self::Done => number(transfer.map(crate::model::Transfer::carried)),
+            Self::Size => number(transfer.and_then(crate::model::Transfer::load)),
             Self::Rate => Value::Number(coarse(row.rate.per_second())),
             Self::Average => number(transfer.map(|it| coarse(it.average(until(row, now))))),
             Self::Eta => number(row.eta().map(|eta| eta.as_secs())),
@@ -263,8 +263,8 @@ pub(super) fn cell(field: Field, row: &Connection, now: Duration, width: u16) ->
             format!("{sign} {name}")
         }),
         Field::Progress => format::percent(transfer.and_then(crate::model::Transfer::ratio)),
-        Field::Done => format::size_or(transfer.map(|it| it.done)),
-        Field::Size => format::size_or(transfer.and_then(|it| it.started.size)),
+        Field::Done => format::size_or(transfer.map(crate::model::Transfer::carried)),
+        Field::Size => format::size_or(transfer.and_then(crate::model::Transfer::load)),
         Field::Rate => format::rate(shown_rate(row, now)),
         Field::Average => format::rate(transfer.map_or(0.0, |it| it.average(until(row, now)))),
         Field::Eta => format::clock(row.eta()),

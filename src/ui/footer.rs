@@ -9,7 +9,7 @@ use ratatui::layout::Rect;
 use crate::model::Model;
 
 use super::format;
-use super::keys::{self, Binding, Place};
+use super::keys::{self, Action, Binding, Place};
 use super::paint;
 use super::screen::{Hit, Pane, Screen};
 
@@ -45,20 +45,20 @@ fn key_line(buf: &mut Buffer, line: Rect, from: u16, model: &Model, screen: &mut
         keys::footer(screen, model).partition(|binding| binding.group == keys::LEAVE);
     let mut end = line.width.saturating_sub(1);
     for binding in out {
-        let wants = key_width(binding);
+        let wants = key_width(binding, screen, model);
         if from + wants <= end {
             end -= wants;
-            draw_key(buf, paint::part(line, end, wants), binding, screen);
+            draw_key(buf, paint::part(line, end, wants), binding, screen, model);
             end = end.saturating_sub(3);
         }
     }
     let mut x = from;
     for binding in bindings {
-        let wants = key_width(binding);
+        let wants = key_width(binding, screen, model);
         if x + wants > end {
             break;
         }
-        draw_key(buf, paint::part(line, x, wants), binding, screen);
+        draw_key(buf, paint::part(line, x, wants), binding, screen, model);
         x += wants + 3;
     }
 }
@@ -68,15 +68,23 @@ fn first_key(binding: &Binding) -> &'static str {
     binding.shown.split(' ').next().unwrap_or_default()
 }
 
-fn key_width(binding: &Binding) -> u16 {
-    format::width(first_key(binding)) + 1 + format::width(binding.word)
+fn key_width(binding: &Binding, screen: &Screen, model: &Model) -> u16 {
+    format::width(first_key(binding)) + 1 + format::width(word(binding, screen, model))
 }
 
-fn draw_key(buf: &mut Buffer, place: Rect, binding: &Binding, screen: &mut Screen) {
+/// What a binding does now: one key pauses and lets go on.
+fn word(binding: &Binding, screen: &Screen, model: &Model) -> &'static str {
+    if binding.action == Action::Pause && screen.is_paused(model) {
+        return "go on";
+    }
+    binding.word
+}
+
+fn draw_key(buf: &mut Buffer, place: Rect, binding: &Binding, screen: &mut Screen, model: &Model) {
     let theme = screen.theme;
     let pieces = [
         (first_key(binding).to_owned(), theme.key()),
-        (format!(" {}", binding.word), theme.dim()),
+        (format!(" {}", word(binding, screen, model)), theme.dim()),
     ];
     paint::pieces(buf, place, &pieces);
     screen.hit(place, Hit::Key(binding.action));

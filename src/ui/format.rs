@@ -217,6 +217,23 @@ pub fn read_limit(text: &str) -> Result<Option<u64>, Unmeant> {
     Ok(Some(bytes.max(1)))
 }
 
+/// A limit as one would type it, so that `read_limit` gives the same again: `10M`, `2MiB`.
+pub fn write_limit(rate: u64) -> String {
+    const UNITS: [(u64, &str); 6] = [
+        (1 << 30, "GiB"),
+        (1_000_000_000, "G"),
+        (1 << 20, "MiB"),
+        (1_000_000, "M"),
+        (1 << 10, "KiB"),
+        (1_000, "k"),
+    ];
+    let whole = UNITS.iter().find(|(unit, _)| rate > 0 && rate % unit == 0);
+    whole.map_or_else(
+        || rate.to_string(),
+        |(unit, word)| format!("{}{word}", rate / unit),
+    )
+}
+
 /// The time of day of an event: `14:02:10`.
 pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()

@@ -142,3 +142,14 @@ fn files_and_folders_are_named_where_there_are_any() {
     assert_eq!(kinds(0, 1), "1 folder");
     assert_eq!(kinds(0, 0), "0 files");
 }
+
+#[test]
+fn a_limit_is_written_as_it_is_typed() {
+    for typed in ["10M", "500k", "2MiB", "3GiB", "7G", "1536KiB", "1001"] {
+        let rate = read_limit(typed).unwrap().unwrap();
+        assert_eq!(write_limit(rate), typed);
+    }
+    for rate in [0, 1, 999, u64::MAX] {
+        assert_eq!(write_limit(rate), rate.to_string());
+    }
+}

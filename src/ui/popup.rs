@@ -139,10 +139,13 @@ fn clash(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
         area.width.saturating_sub(30).max(8),
     );
     let choices = "[s]kip   [r]ename   [o]verwrite";
-    let question = format!(
-        "{name} exists in {}",
-        format::cut_name(model.about.landing.as_str(), 30)
-    );
+    let question = match item.job.direction {
+        Direction::In => format!(
+            "{name} exists in {}",
+            format::cut_name(model.about.landing.as_str(), 30)
+        ),
+        Direction::Out => format!("{name} exists on the server"),
+    };
     let width = format::width(&question)
         .max(format::width(choices) + 4)
         .max(40);

@@ -3,6 +3,8 @@
 //! What has ended says how in the words of `Outcome`; what failed says why.
 //! Every number stands in its column whatever the state.
 
+mod nothing;
+
 use std::time::Duration;
 
 use ratatui::buffer::Buffer;
@@ -15,7 +17,6 @@ use crate::model::{self, Model};
 use crate::remote::Item;
 
 use super::columns::{self, Column, Side, Slot, Width};
-use super::desk::Mode;
 use super::details;
 use super::fields;
 use super::format;
@@ -77,7 +78,7 @@ pub(super) fn draw(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Scr
     screen.hit(area, Hit::Pane(Pane::Queue));
     titles(buf, area, model, screen);
     if model.remote.queue.is_empty() {
-        empty(buf, inner, model, screen);
+        nothing::draw(buf, inner, model, screen);
         return;
     }
     let slots = fit(inner.width);
@@ -129,7 +130,7 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     if count > 0 {
         title.push((format!(" ({})", format::count(count)), theme.text()));
     }
-    if let Some(rate) = screen.limit {
+    if let Some(rate) = screen.limit_of_all(model) {
         let words = format!("   all held to {}", format::rate_words(rate as f64));
         title.push((words, theme.warn()));
     }
@@ -146,18 +147,6 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
     let room = area.width.saturating_sub(after + 5).min(area.width / 2);
     let landing = format::cut_name(&landing, room.max(12));
     paint::title_right(buf, area, after, &[(landing, theme.dim())]);
-}
-
-fn empty(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) {
-    let theme = screen.theme;
-    let how = match (screen.asks_for_names(model), screen.desk.mode) {
-        (true, Mode::Put) => "type the path of a file and press Enter",
-        (true, Mode::Get) => "type a name and press Enter",
-        (true, Mode::Rename) => "type a name and its new name, and press Enter",
-        (false, _) => "d downloads what is chosen there, u sends what is chosen here",
-    };
-    let lines = [("nothing is queued", theme.text()), (how, theme.dim())];
-    paint::message(buf, inner, &lines);
 }
 
 fn fit(width: u16) -> Vec<Slot<Part>> {
@@ -195,7 +184,7 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
             (fields::arrow(way), String::new(), theme.flow(way))
         }
         JobState::Paused { .. } => ("‖", String::new(), theme.warn()),
-        JobState::Clash => ("?", "exists already; a answers".to_owned(), theme.warn()),
+        JobState::Clash => ("?", "taken; a answers".to_owned(), theme.warn()),
         JobState::Ended {
             outcome, detail, ..
         } => {
@@ -273,7 +262,13 @@ fn draw_item(
     let reach = reach.unwrap_or(line.width);
     let from = slots.get(1).map_or(MARK, |slot| slot.x);
     let place = paint::part(line, from, reach.saturating_sub(from + 1));
-    paint::put(buf, place, &words, pick(ink));
+    let cut = format::width(&words) > place.width;
+    let words = match &item.job.state {
+        // Half a reason tells nothing; the first line and the details say it whole.
+        JobState::Waiting { .. } if cut => "waits for server",
+        _ => &words,
+    };
+    paint::put(buf, place, words, pick(ink));
 }
 
 fn number_style(part: Part, item: &Item, ink: Style, theme: Theme) -> Style {

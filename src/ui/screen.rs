@@ -35,7 +35,7 @@ use super::file_sort::FileSort;
 use super::grid::Grid;
 use super::keys::Place;
 use super::select::{Cursor, Found};
-use super::standing::Standing;
+use super::standing::{Standing, Told};
 use super::theme::Theme;
 
 /// How long a note stands.
@@ -74,7 +74,7 @@ pub struct Screen {
     pub(super) queue: Cursor<JobId>,
     pub(super) standing: Standing,
     /// The rate last told for all transfers together.
-    pub(super) limit: Option<u64>,
+    pub(super) limit: Told,
     pub(super) hits: Vec<(Rect, Hit)>,
     pub(super) spins: bool,
     frozen: bool,
@@ -115,7 +115,7 @@ impl Screen {
             desk: Desk::default(),
             queue: Cursor::default(),
             standing: Standing::AsStarted,
-            limit: None,
+            limit: Told::AsStarted,
             hits: Vec::new(),
             spins: false,
             frozen: false,

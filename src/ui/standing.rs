@@ -14,6 +14,15 @@ pub(super) enum Standing {
     Told(Option<Clash>),
 }
 
+/// What the screen knows of the limit for all transfers together, in bytes a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Nothing was told yet: as the program was started.
+    AsStarted,
+    /// What was told last.
+    Now(Option<u64>),
+}
+
 /// What the menu offers, and its words.
 pub(super) const CHOICES: [(Option<Clash>, &str); 4] = [
     (None, "ask again"),

@@ -270,13 +270,17 @@ fn is_refusal(failure: &Failure) -> bool {
         .any(|refusal| refusal.label() == failure.cause)
 }
 
-/// Pings an open line once in a while; waits for ever where there is none.
+/// Pings an open line once in a while and notices its end at once; waits for ever where
+/// there is none.
 /// `pinging` is set while an answer is due.
 async fn keep_alive(line: &mut Option<Line>, pinging: &mut bool) -> Result<(), Failure> {
     let Some(line) = line else {
         return std::future::pending().await;
     };
-    sleep(PING_EVERY).await;
+    tokio::select! {
+        () = sleep(PING_EVERY) => {}
+        gone = line.hear_nothing() => return Err(gone),
+    }
     *pinging = true;
     line.ask(&Request::Ping { token: 0 }).await?;
     match line.hear().await? {

@@ -21,7 +21,7 @@ use crate::event::{Counted, Doomed, Hashed, ListingState, Local, What};
 use crate::meter::Walk;
 use crate::net::hub::Hub;
 use crate::net::store::{Dotfiles, Store};
-use crate::net::wire::codec::{Answer, Detail, Request};
+use crate::net::wire::codec::{Answer, Detail, Refusal, Request};
 
 /// Questions asked before the first is answered.
 const AHEAD: usize = 64;
@@ -64,6 +64,30 @@ pub async fn make_folder(
     path: &RemotePath,
 ) -> Result<(), Failure> {
     make(&pool(target, patience, name), path).await
+}
+
+/// Makes a folder and those it lies in, as far as they are missing.
+pub async fn make_way(
+    target: &Target,
+    patience: Patience,
+    name: &str,
+    path: &RemotePath,
+) -> Result<(), Failure> {
+    let pool = pool(target, patience, name);
+    let mut missing = Vec::new();
+    let mut at = path.clone();
+    while !at.is_root() && stat(&pool, &at).await.is_err() {
+        missing.push(at.clone());
+        at = at.parent();
+    }
+    for folder in missing.iter().rev() {
+        match make(&pool, folder).await {
+            // Somebody else was faster.
+            Err(failure) if failure.cause == Refusal::Exists.label() => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 /// Deletes one thing, over a connection of its own; `Recursion::Whole` takes folders
@@ -242,7 +266,11 @@ async fn strike(tap: &mut Tap, paths: &[RemotePath], count: &mut u64) -> Result<
                 Answer::Done => *count += 1,
                 Answer::Refused { refusal } => {
                     refused.get_or_insert_with(|| {
-                        let words = format!("{}: {}", path.shown(), refusal.words());
+                        let words = match paths {
+                            // The only one has been named already.
+                            [_] => refusal.words().to_owned(),
+                            _ => format!("{}: {}", path.shown(), refusal.words()),
+                        };
                         Failure::new(refusal.label(), words)
                     });
                 }

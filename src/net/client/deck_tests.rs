@@ -1130,6 +1130,63 @@ async fn a_server_that_went_away_is_called_again_and_read_again() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_goes_while_nobody_asks_is_missed_at_once() {
+    let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);
+    let calls = AtomicUsize::new(0);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        if calls.fetch_add(1, SeqCst) > 0 {
+            let _ = conn.run(&world);
+            return;
+        }
+        // Greeted and listed; then it is gone, long before a ping is due.
+        for _ in 0..2 {
+            let Some(request) = conn.request() else {
+                return;
+            };
+            conn.answer(&world, request, &Fault::None);
+        }
+    });
+    let means = Means {
+        manner: Manner::Lasting,
+        ..Means::default()
+    };
+    let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
+    bench.command(Command::Open(RemotePath::root()));
+    let listed = |what: &What| match what {
+        What::Listing(listing) if listing.state == ListingState::Whole => Some(()),
+        _ => None,
+    };
+    bench.hears(listed).await;
+    let (why, again) = bench
+        .hears(|what| match what {
+            What::Link(Link::Lost { why, again }) => Some((why.to_string(), *again)),
+            _ => None,
+        })
+        .await;
+    assert_eq!(why, "the server closed the connection");
+    assert_eq!(again, Some(Duration::from_secs(1)));
+    bench.hears(listed).await;
+    bench.leave().await;
+}
+
+#[test]
+fn the_systems_words_come_without_its_numbers() {
+    use super::dial::plainly;
+    for (words, due) in [
+        ("Connection refused (os error 111)", "Connection refused"),
+        ("a (os error 2): b (os error 13)", "a: b"),
+        (
+            "a file (os error x) stays (os error 5",
+            "a file (os error x) stays (os error 5",
+        ),
+        ("", ""),
+    ] {
+        assert_eq!(plainly(words), due);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_queue_outlives_the_client() {
     let (_, addr) =
         World::serve(

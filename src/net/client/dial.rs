@@ -21,6 +21,8 @@ use crate::net::wire::codec::{Answer, ClientCodec, Cue, Malformed, Refusal, Requ
 
 /// Bytes read at once while heads are read.
 const READ: usize = 64 << 10;
+/// The same while nothing is due.
+const IDLE: usize = 4 << 10;
 /// How long a silence must be to mean something (`--session-quiet`'s default).
 pub(super) const QUIET: Duration = Duration::from_millis(200);
 /// What lies behind a word that must come as a segment of its own (dialects, "colon").
@@ -210,6 +212,15 @@ impl Line {
             })
     }
 
+    /// Waits for the end of a line on which nothing was asked. Whatever comes is its end:
+    /// a server says nothing unasked but that it goes. May be dropped at any await.
+    pub(super) async fn hear_nothing(&mut self) -> Failure {
+        match self.pipe.read_some(&mut self.input, IDLE).await {
+            Ok(_) => Failure::new("connection", "the server closed the connection"),
+            Err(error) => broke(&error),
+        }
+    }
+
     async fn hear_on(&mut self) -> Result<Answer, Failure> {
         let mut hushed = false;
         loop {
@@ -297,6 +308,27 @@ fn codec_speaking(dialect: Dialect, target: &Target) -> Result<Box<dyn ClientCod
         .map_err(|cannot| Failure::new("unsupported", cannot.detail))
 }
 
+/// The system's words without its numbers: `(os error 111)` tells a person nothing.
+pub fn plainly(words: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut out = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some((before, after)) = rest.split_once(NUMBER) {
+        out.push_str(before);
+        match after.split_once(')') {
+            Some((number, behind)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                rest = behind;
+            }
+            _ => {
+                out.push_str(NUMBER);
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
+
 fn is_reset(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::ConnectionReset
 }
@@ -306,7 +338,10 @@ pub(super) fn broke(error: &std::io::Error) -> Failure {
         // Only inside TLS: in the open a FIN is a close like any other.
         ErrorKind::UnexpectedEof => Failure::new("cut", error.to_string()),
         ErrorKind::InvalidData => Failure::new("tls", format!("TLS broke: {error}")),
-        _ => Failure::new("connection", format!("the connection broke: {error}")),
+        _ => {
+            let words = plainly(&error.to_string());
+            Failure::new("connection", format!("the connection broke: {words}"))
+        }
     }
 }
 
@@ -332,7 +367,7 @@ pub(super) async fn connect(
         Ok(Err(error)) => {
             return Err(Failure::new(
                 "unreachable",
-                format!("cannot resolve {host}: {error}"),
+                format!("cannot resolve {host}: {}", plainly(&error.to_string())),
             ));
         }
         Ok(Ok(addrs)) => addrs.collect(),
@@ -346,7 +381,10 @@ pub(super) async fn connect(
         match timeout(patience.connect, TcpStream::connect(addr)).await {
             Ok(Ok(socket)) => return Ok((socket, spoken)),
             Ok(Err(error)) => {
-                why = Failure::new("unreachable", format!("cannot connect to {addr}: {error}"));
+                why = Failure::new(
+                    "unreachable",
+                    format!("cannot connect to {addr}: {}", plainly(&error.to_string())),
+                );
             }
             Err(_) => {
                 let waited = patience.connect.as_secs_f64();

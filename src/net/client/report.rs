@@ -172,10 +172,7 @@ impl Queue {
             }
             Finish::Skipped => item.give_up("exists", "skipped: the name is taken"),
             Finish::Clash if ask == OnClash::Fail => {
-                let words = format!(
-                    "{} exists already; nothing was touched",
-                    DisplayName::from(item.target.as_str())
-                );
+                let words = "exists already; nothing was touched".to_owned();
                 discard(item.kept.take());
                 item.end(Outcome::Failed, 0, "exists", &words);
             }

@@ -12,6 +12,7 @@ use crate::model::Model;
 
 use super::super::format;
 use super::super::line_input::LineInput;
+use super::super::standing::Told;
 use super::{Doom, Goal, LineAsk, Pane, Popup, Reaction, Screen};
 
 impl Screen {
@@ -80,10 +81,18 @@ impl Screen {
     pub(super) fn ask_limit(&mut self, job: Option<JobId>, model: &Model) {
         let now = match job {
             Some(job) => model.remote.item(job).and_then(|item| item.job.limit),
-            None => self.limit,
+            None => self.limit_of_all(model),
         };
-        let text = now.map_or_else(String::new, |rate| rate.to_string());
+        let text = now.map_or_else(String::new, format::write_limit);
         self.ask_line(Goal::Limit(job), LineInput::holding(&text));
+    }
+
+    /// What all transfers together are held to, as it was started or told since.
+    pub(in super::super) const fn limit_of_all(&self, model: &Model) -> Option<u64> {
+        match self.limit {
+            Told::AsStarted => model.about.limit,
+            Told::Now(rate) => rate,
+        }
     }
 
     fn ask_line(&mut self, goal: Goal, line: LineInput) {
@@ -127,7 +136,7 @@ impl Screen {
         match command {
             Ok(command) => {
                 if let Some(Command::Limit { job: None, rate }) = command {
-                    self.limit = rate;
+                    self.limit = Told::Now(rate);
                 }
                 command.map_or(Reaction::Redraw, |command| Reaction::Tell(vec![command]))
             }

@@ -68,6 +68,12 @@ impl Screen {
             .is_some_and(|item| item.is_unfinished() && !matches!(item.job.state, JobState::Clash))
     }
 
+    /// Whether the chosen transfer stands still by our will.
+    pub(in super::super) fn is_paused(&self, model: &Model) -> bool {
+        self.job(model)
+            .is_some_and(|item| matches!(item.job.state, JobState::Paused { .. }))
+    }
+
     /// Whether the chosen download ended badly.
     pub(in super::super) fn can_retry(&self, model: &Model) -> bool {
         self.job(model).is_some_and(is_failed)

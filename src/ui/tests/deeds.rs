@@ -449,7 +449,7 @@ fn a_rate_is_asked_for_one_or_for_all() {
     // What holds now stands in the line.
     keys(&mut screen, &world, "1L");
     let shown = frame(&world, &mut screen);
-    assert!(shown.contains("▸ 2097152"), "{shown}");
+    assert!(shown.contains("▸ 2MiB"), "{shown}");
     ctrl(&mut screen, &world, 'u');
     let command = told(keys(&mut screen, &world, "0\n"));
     assert!(matches!(

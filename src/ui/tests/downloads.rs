@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 
-use crate::entity::{DisplayName, JobId, Outcome};
+use crate::entity::{Direction, DisplayName, JobId, Outcome, Rights};
 use crate::event::{Clash, Command, JobState, Link, ListingState};
 use crate::ui::keys::Place;
 use crate::ui::{Reaction, Screen};
 
 use super::world::{self, World, draw, text};
-use super::{keys, press};
+use super::{ctrl, keys, press};
 
 fn told(reaction: Reaction) -> Vec<Command> {
     match reaction {
@@ -180,4 +180,64 @@ fn nothing_is_counted_while_nothing_has_arrived() {
     let why = DisplayName::from("gone");
     world.tell(crate::event::What::Link(Link::Lost { why, again: None }));
     assert!(!counts(&world));
+}
+
+#[test]
+fn a_name_taken_there_is_not_said_to_be_taken_here() {
+    let mut world = world::fetching();
+    world.item(9, Direction::Out, "photo.jpg", None, JobState::Clash);
+    world.tick(1_000);
+    let mut screen = world::screen(&world);
+    let shown = frame(&world, &mut screen);
+    assert!(shown.contains("photo.jpg exists on the server"), "{shown}");
+    world.job(9, "photo.jpg", None, JobState::Clash);
+    let shown = frame(&world, &mut screen);
+    assert!(shown.contains("photo.jpg exists in "), "{shown}");
+}
+
+#[test]
+fn the_pause_key_says_what_it_does_now() {
+    let mut world = world::fetching();
+    world.job(9, "held.bin", Some(9), JobState::Paused { done: 3 });
+    let mut screen = world::screen(&world);
+    let mut footer = |world: &World, typed: &str| {
+        frame(world, &mut screen);
+        keys(&mut screen, world, typed);
+        let shown = frame(world, &mut screen);
+        shown.lines().last().unwrap().to_owned()
+    };
+    let shown = footer(&world, "3G");
+    assert!(shown.contains("p go on"), "{shown}");
+    world.job(9, "held.bin", Some(9), JobState::Queued);
+    let shown = footer(&world, "");
+    assert!(shown.contains("p pause"), "{shown}");
+}
+
+#[test]
+fn a_limit_told_at_the_start_is_shown_too() {
+    let mut world = world::fetching();
+    world.model.about.limit = Some(10 << 20);
+    let mut screen = world::screen(&world);
+    let shown = frame(&world, &mut screen);
+    assert!(shown.contains("all held to 10.0 MiB/s"), "{shown}");
+    ctrl(&mut screen, &world, 'l');
+    let shown = frame(&world, &mut screen);
+    assert!(shown.contains("▸ 10MiB"), "{shown}");
+}
+
+#[test]
+fn an_empty_queue_offers_what_the_server_lets_us_do() {
+    for (rights, sends) in [(Rights::READ_ONLY, false), (Rights::NEWCOMER, true)] {
+        let mut world = World::client();
+        world.ready_inside_tls(rights);
+        world.list("", &[], ListingState::Whole);
+        let mut screen = world::screen(&world);
+        frame(&world, &mut screen);
+        let shown = frame(&world, &mut screen);
+        assert!(
+            shown.contains("d downloads what is chosen there"),
+            "{shown}"
+        );
+        assert_eq!(shown.contains("u sends"), sends, "{shown}");
+    }
 }

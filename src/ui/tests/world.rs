@@ -48,6 +48,7 @@ impl World {
                 landing: DisplayName::from("/home/ana/Downloads"),
                 badges,
                 standing: None,
+                limit: None,
                 max_connections: 4096,
             }),
             totals: Totals::default(),
