@@ -27,7 +27,9 @@ use ferrydeck::net::auth::{Code, Session, Side};
 use ferrydeck::net::pipe::Known;
 use ferrydeck::net::tls::{Identity, know};
 use ferrydeck::net::wire::client_codec;
-use ferrydeck::net::wire::codec::{Answer, ClientCodec, Mac, Refusal, Request};
+use ferrydeck::net::wire::codec::{
+    Answer, Check, ClientCodec, Mac, Pace, Refusal, Request, Taken, Terms, Version,
+};
 use rustls::Connection;
 use serde_json::Value;
 
@@ -680,6 +682,56 @@ fn who_is_not_paired_may_ask_for_nothing() {
     assert!(matches!(peer.ask(&list()), Some(Answer::Page(_))));
 }
 
+/// A small file that is sent unasked, frames and all.
+fn eager(codec: &mut dyn ClientCodec, name: &str, content: &[u8], out: &mut Vec<u8>) {
+    let put = Request::Store {
+        path: RemotePath::from(name),
+        size: content.len() as u64,
+        terms: Box::new(Terms {
+            source: Version::from([7; 56]),
+            mtime: None,
+            taken: Taken::Refuse,
+            check: Check::None,
+            pace: Pace::Eager,
+        }),
+    };
+    codec.ask(&put, out).unwrap();
+    codec.block(0, content.len() as u64, out);
+    out.extend_from_slice(content);
+    codec.seal(None, out);
+    codec.close(Ok(None), out);
+}
+
+#[test]
+fn what_a_stranger_sends_unasked_is_refused_and_no_fault() {
+    let scene = Scene::new();
+    let mut server = scene.serve(&["--allow-upload"]);
+    let identity = stranger();
+    let mut peer = Peer::call(server.addr(), &identity);
+    // All at once, as a client does that counts on being known.
+    let mut out = Vec::new();
+    peer.codec.greet("by hand", &mut out);
+    peer.codec.ask(&list(), &mut out).unwrap();
+    eager(&mut *peer.codec, "sent", b"unasked", &mut out);
+    eager(&mut *peer.codec, "more", b"unasked", &mut out);
+    peer.send(&out).unwrap();
+    assert_eq!(refusal(peer.answer()), Refusal::Unpaired);
+    assert_eq!(refusal(peer.answer()), Refusal::Unpaired);
+    assert_eq!(refusal(peer.answer()), Refusal::Unpaired);
+    assert_eq!(peer.answer(), None, "closed: nobody reads its payload");
+    let closed = server.until(|event| event["event"] == "closed");
+    assert_eq!(closed["detail"], "unpaired", "{closed}");
+    assert!(
+        server
+            .seen
+            .iter()
+            .all(|event| event["event"] != "malformed"),
+        "{:?}",
+        server.seen
+    );
+    assert!(!scene.served().join("sent").exists());
+}
+
 #[test]
 fn grants_hold_at_the_next_request_and_never_beyond_the_flags() {
     let scene = Scene::new();
@@ -711,6 +763,98 @@ fn grants_hold_at_the_next_request_and_never_beyond_the_flags() {
     assert_eq!(peer.answer(), None, "and the connection is closed");
     server.cause("refused", "forgotten");
     assert_eq!(scene.peer_files(), 0);
+}
+
+impl Peer {
+    /// Drops raw bytes that were announced.
+    fn skip(&mut self, mut len: usize) {
+        loop {
+            let here = len.min(self.input.len());
+            self.input.drain(..here);
+            len -= here;
+            if len == 0 {
+                return;
+            }
+            let heard = self.hear().unwrap();
+            assert!(!heard.is_empty(), "closed in the middle");
+            self.input.extend(heard);
+        }
+    }
+
+    /// Reads one stretch to its end: how many bytes it had, or the refusal.
+    fn stretch(&mut self) -> Result<u64, Refusal> {
+        let mut bytes = 0;
+        loop {
+            match self.answer() {
+                Some(Answer::Stretch { .. } | Answer::Sealed { .. }) => {}
+                Some(Answer::Run { len, .. }) => {
+                    self.skip(usize::try_from(len).unwrap());
+                    bytes += len;
+                }
+                Some(Answer::Closed { .. }) => return Ok(bytes),
+                other => return Err(refusal(other)),
+            }
+        }
+    }
+}
+
+fn fetch(name: &str) -> Request {
+    Request::Fetch {
+        path: RemotePath::from(name),
+        offset: 0,
+        until: None,
+        version: None,
+        check: Check::None,
+    }
+}
+
+#[test]
+fn what_was_asked_for_ahead_does_not_outlive_a_revoke() {
+    const LARGE: u64 = 64 << 20;
+    let scene = Scene::new();
+    let large = std::fs::File::create(scene.served().join("large")).unwrap();
+    large.set_len(LARGE).unwrap();
+    let mut server = scene.serve(&[]);
+    let identity = stranger();
+    let (mut peer, _) = paired(&mut server, &identity);
+    let mut out = Vec::new();
+    for name in ["large", "large", "a.txt"] {
+        peer.codec.ask(&fetch(name), &mut out).unwrap();
+    }
+    peer.send(&out).unwrap();
+    // Under way, and far more than lies in any buffer is to come.
+    assert!(matches!(peer.answer(), Some(Answer::Stretch { .. })));
+    let pin = identity.pin().to_string();
+    assert_eq!(scene.peers(&["revoke", &pin[..8], "read"]).0, Some(0));
+    assert_eq!(peer.stretch(), Ok(LARGE), "what is under way comes whole");
+    assert_eq!(peer.stretch(), Err(Refusal::NotAllowed));
+    assert_eq!(peer.stretch(), Err(Refusal::NotAllowed));
+    server.cause("refused", "not_granted");
+}
+
+#[test]
+fn an_upload_under_way_does_not_land_behind_a_revoke() {
+    let scene = Scene::new();
+    let mut server = scene.serve(&["--allow-upload", "--min-free", "0"]);
+    for (name, small) in [("small", true), ("large", false)] {
+        let identity = stranger();
+        let (mut peer, _) = paired(&mut server, &identity);
+        let content = vec![7; if small { 100 } else { 1 << 20 }];
+        let mut out = Vec::new();
+        eager(&mut *peer.codec, name, &content, &mut out);
+        let (most, rest) = out.split_at(out.len() - 20);
+        for some in most.chunks(16 << 10) {
+            peer.send(some).unwrap();
+        }
+        server.until(|event| event["event"] == "transfer_started");
+        let pin = identity.pin().to_string();
+        assert_eq!(scene.peers(&["revoke", &pin[..8], "upload"]).0, Some(0));
+        peer.send(rest).unwrap();
+        assert_eq!(refusal(peer.answer()), Refusal::NotAllowed, "{name}");
+        let ended = server.cause("transfer_ended", "not_granted");
+        assert_eq!(ended["outcome"], "failed", "{ended}");
+        assert!(!scene.served().join(name).exists());
+    }
 }
 
 #[test]

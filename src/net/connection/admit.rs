@@ -18,7 +18,7 @@ use crate::net::hub::ConnGuard;
 use crate::net::peers::Peer;
 use crate::net::porter::Porter;
 use crate::net::tls::know;
-use crate::net::wire::codec::{After, Mac, Refusal, Reply, Request, ServerCodec};
+use crate::net::wire::codec::{After, Mac, Pace, Refusal, Reply, Request, ServerCodec};
 
 /// How this peer stands with us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,13 +130,30 @@ impl Talk {
             detail: DisplayName::from(bar.words()),
             ..guard.fact()
         }));
+        let eager = matches!(&request, Request::Store { terms, .. } if terms.pace == Pace::Eager);
         let after = self
             .say(guard, codec, &Reply::Refused(bar.refusal()))
             .await?;
         match (bar, after) {
+            // Behind it comes a payload, and nobody reads one for a stranger.
+            (Bar::Unpaired, _) if eager => Err(Over::Refused(bar.cause())),
             (Bar::Unpaired | Bar::Unread, After::Next) => Ok(After::Next),
             _ => Err(Over::Refused(bar.cause())),
         }
+    }
+
+    /// Looks up again what is granted, in the middle of what takes long; who is forgotten
+    /// meanwhile has nothing.
+    pub(super) fn look_again(&mut self) {
+        if !matches!(self.standing, Standing::Known(_)) {
+            return;
+        }
+        let porter = self.context.porter.as_ref();
+        let known = porter
+            .zip(self.pipe.peer_pin())
+            .and_then(|(porter, pin)| porter.peers().look(pin).ok().flatten());
+        let granted = known.map_or(Rights::from_bits(0), |peer| peer.granted);
+        self.standing = Standing::Known(granted);
     }
 
     /// What stands against a request, looked up anew.

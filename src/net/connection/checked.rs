@@ -36,14 +36,14 @@ impl Talk {
     ) -> Result<After, Over> {
         let mut wants = VecDeque::from([first]);
         self.gather(guard, codec, &mut wants)?;
-        if let Err(denied) = self.allows(Right::Read) {
-            for want in wants {
-                self.refuse(guard, codec, want.path, denied.clone()).await?;
-            }
-            return Ok(After::Next);
-        }
-        guard.dials().set_phase(Phase::Sending);
         while !wants.is_empty() {
+            if let Err(denied) = self.allows(Right::Read) {
+                for want in wants {
+                    self.refuse(guard, codec, want.path, denied.clone()).await?;
+                }
+                return Ok(After::Next);
+            }
+            guard.dials().set_phase(Phase::Sending);
             let work = take_turn(&self.context.store, &self.context.forest, wants);
             let turn = spawn_blocking(work)
                 .await
@@ -53,6 +53,8 @@ impl Talk {
             if let Some(open) = large.await? {
                 self.send_large(guard, codec, open).await?;
             }
+            // That took its time, and what waits was asked for before.
+            self.look_again();
         }
         Ok(After::Next)
     }

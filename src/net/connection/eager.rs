@@ -74,15 +74,13 @@ impl Talk {
         first: Order,
     ) -> Result<After, Over> {
         guard.dials().set_phase(Phase::Receiving);
-        let allowed = self.allows(Right::Upload);
+        let allowed = self.allows(Right::Upload).is_ok();
         let mut came: Vec<Came> = Vec::new();
         let mut xfers: Vec<Option<XferGuard>> = Vec::new();
         let mut next = Some(first);
         let mut bytes = 0;
         while let Some(order) = next.take() {
-            let xfer = allowed
-                .is_ok()
-                .then(|| begin_transfer(guard, codec, &order));
+            let xfer = allowed.then(|| begin_transfer(guard, codec, &order));
             bytes += order.size;
             let one = match self.take_small(guard, codec, order, xfer.as_ref()).await {
                 Ok(one) => one,
@@ -103,7 +101,12 @@ impl Talk {
                 };
             }
         }
-        if let Err(denied) = allowed {
+        // A sender may take its time: what is granted now is what counts.
+        self.look_again();
+        if let Err(denied) = self.allows(Right::Upload) {
+            for xfer in xfers.into_iter().flatten() {
+                xfer.end(Outcome::Failed, denied.cause, &denied.detail);
+            }
             for one in came {
                 self.refuse(guard, codec, one.order.path, denied.clone())
                     .await?;

@@ -206,6 +206,11 @@ impl Talk {
                 "the blocks do not make the file's hash",
             )));
         }
+        // It may have taken days: what is granted now is what counts.
+        self.look_again();
+        if let Err(denied) = self.allows(Right::Upload) {
+            return Ok(Verdict::No(denied));
+        }
         let size = incoming.order.size;
         let landing = spawn_blocking(incoming.land());
         let landed = self.waiting(guard, codec, (size, size), landing).await?;

@@ -181,6 +181,8 @@
 //! the label `EXPORTER-ferrydeck-deck-1` and no context (RFC 8446, 7.5); a key is its
 //! `SubjectPublicKeyInfo`, DER. With the answer each pins the other's key, and hello follows. A wrong proof is refused with code 12,
 //! and another may come; or with code 13 and a close. Outside TLS a prove is malformed.
+//! What was sent behind a refused hello is refused likewise; an eager put with a close, and
+//! its payload is not read.
 //!
 //! **Names** in an entry or stored are 1 to 255 bytes without `/` and without U+0000 to
 //! U+001F and U+007F, and not `.` or `..`; only the entry of the root has the

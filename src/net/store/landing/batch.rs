@@ -19,8 +19,10 @@ use crate::event::Clash;
 const FEW: usize = 4;
 /// A file takes whole pages of a disk.
 const PAGE: u64 = 4_096;
-/// Free space is looked at again when so much has been written on the strength of one look.
+/// Free space is looked at again when so much has been written on the strength of one look,
 const LOOK: u64 = 16 << 20;
+/// or such a part of what was free above the floor: as many batches may go by their own look.
+const SHARE: u64 = 512;
 
 /// Small files into one folder, or into several of one tree. Dropped without `commit`,
 /// it leaves nothing behind. Each file holds a descriptor: hundreds, not tens of thousands.
@@ -90,9 +92,8 @@ impl Batch {
         if let Some(why) = folder.refuses(name) {
             return Err(Unlanded::Name(why));
         }
-        self.make_room(folder, content.len() as u64)?;
         let part = folder.temporary(None)?;
-        part.file().write_all_at(content, 0)?;
+        self.write(folder, &part, content)?;
         if let Some(mtime) = mtime {
             part.date(mtime);
         }
@@ -110,16 +111,19 @@ impl Batch {
         Ok(())
     }
 
-    fn make_room(&mut self, folder: &Landing, bytes: u64) -> Result<(), Unlanded> {
-        let bytes = bytes.next_multiple_of(PAGE).max(PAGE);
+    /// Writes the content, if the floor is kept.
+    fn write(&mut self, folder: &Landing, part: &Part, content: &[u8]) -> Result<(), Unlanded> {
+        let bytes = (content.len() as u64).next_multiple_of(PAGE).max(PAGE);
         let (device, _) = folder.place;
         let left = self.room.get(&device).copied().unwrap_or(0);
-        let left = match left.checked_sub(bytes) {
-            Some(left) => left,
-            None => room(&folder.dir, folder.floor, bytes)?.min(LOOK),
-        };
-        self.room.insert(device, left);
-        Ok(())
+        if let Some(left) = left.checked_sub(bytes) {
+            self.room.insert(device, left);
+            return Ok(part.file().write_all_at(content, 0)?);
+        }
+        let _brink = folder.ground.brink();
+        let left = room(&folder.dir, folder.floor, bytes)?;
+        self.room.insert(device, (left / SHARE).min(LOOK));
+        Ok(part.file().write_all_at(content, 0)?)
     }
 
     /// Makes all of it durable and gives each file its name; one result for each file

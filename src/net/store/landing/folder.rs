@@ -19,6 +19,9 @@ use super::{Batch, Landing, Unlanded, rename_free};
 /// Folders within each other that a path may have.
 pub const MAX_DEPTH: usize = 128;
 
+/// What a new folder takes of a disk, in bytes: a million of them is no little.
+const FOLDER: u64 = 4_096;
+
 /// What is done about a folder that is not there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
@@ -53,6 +56,7 @@ impl Landing {
         }
         let dir = match open_folder(&self.dir, name) {
             Err(Errno::NOENT) if missing == Missing::Make => {
+                self.room_for(FOLDER)?;
                 match mkdirat(&*self.dir, name, Mode::from_raw_mode(0o777)) {
                     // Made by another at the same moment: as good.
                     Ok(()) | Err(Errno::EXIST) => {}
@@ -80,10 +84,14 @@ impl Landing {
     /// Makes a folder here. It is durable, at the latest, with the first file that lands in it.
     ///
     /// # Errors
-    /// [`Unlanded::Taken`] where anything of that name is there already.
+    /// [`Unlanded::Taken`] where anything of that name is there already, and
+    /// [`Unlanded::Full`] where the disk would fall below its floor.
     pub fn make_folder(&self, name: &str) -> Result<(), Unlanded> {
         if let Some(why) = self.refuses(name) {
             return Err(Unlanded::Name(why));
+        }
+        if !self.is_taken(name) {
+            self.room_for(FOLDER)?;
         }
         match mkdirat(&*self.dir, name, Mode::from_raw_mode(0o777)) {
             Ok(()) => Ok(self.ground.owe(&self.dir, self.place)?),

@@ -365,3 +365,18 @@ fn two_that_move_to_one_name_lose_nothing() {
         );
     }
 }
+
+#[test]
+fn folders_keep_the_floor_too() {
+    let dir = TempDir::new().unwrap();
+    std::fs::create_dir(dir.path().join("old")).unwrap();
+    let floor = Floor::Bytes(u64::MAX);
+    let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
+    let full = |done: Result<(), Unlanded>| matches!(done, Err(Unlanded::Full { .. }));
+    assert!(full(landing.make_folder("new")));
+    assert!(full(landing.folder("new/er", Missing::Make).map(drop)));
+    assert!(!dir.path().join("new").exists());
+    // What is there takes nothing.
+    assert!(matches!(landing.make_folder("old"), Err(Unlanded::Taken)));
+    assert!(landing.folder("old", Missing::Make).is_ok());
+}

@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::{
@@ -43,6 +43,7 @@ pub(in crate::net::store) struct Ground {
     parts: Parts,
     swept: Mutex<HashMap<Place, Instant>>,
     unsettled: Mutex<HashMap<Place, Arc<OwnedFd>>>,
+    brink: Mutex<()>,
 }
 
 impl Ground {
@@ -51,7 +52,14 @@ impl Ground {
             parts,
             swept: Mutex::default(),
             unsettled: Mutex::default(),
+            brink: Mutex::default(),
         }
+    }
+
+    /// Held from the look at the room there is until it is taken: else several would
+    /// take the same.
+    pub(super) fn brink(&self) -> MutexGuard<'_, ()> {
+        self.brink.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Sweeps a folder, unless that was done within the last hour.
@@ -103,7 +111,7 @@ impl Ground {
         Ok(())
     }
 
-    fn unsettled(&self) -> std::sync::MutexGuard<'_, HashMap<Place, Arc<OwnedFd>>> {
+    fn unsettled(&self) -> MutexGuard<'_, HashMap<Place, Arc<OwnedFd>>> {
         self.unsettled
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

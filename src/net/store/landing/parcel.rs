@@ -195,9 +195,11 @@ impl Parcel {
         let goal = goal.min(next.unwrap_or(u64::MAX)).max(to);
         let goal = match self.reserve(start, goal) {
             // Too little for a long stretch ahead may be enough for what is here.
-            Err(_) if goal > to => self.reserve(start, to).map(|()| to),
-            done => done.map(|()| goal),
-        }?;
+            Err(_) if goal > to => self.reserve(start, to),
+            done => done,
+        };
+        // Where nothing can be reserved, only what is written now is promised.
+        let goal = goal?.unwrap_or(to);
         let first = before_of(&reserved, start).unwrap_or(start);
         let last = reserved.remove(&goal).unwrap_or(goal);
         reserved.retain(|&at, _| at < first || at >= last);
@@ -205,10 +207,13 @@ impl Parcel {
         Ok(())
     }
 
-    fn reserve(&self, from: u64, to: u64) -> Result<(), Unlanded> {
+    /// Takes room and tells up to which byte; `None` where a disk reserves none.
+    fn reserve(&self, from: u64, to: u64) -> Result<Option<u64>, Unlanded> {
+        let _brink = self.ground.brink();
         room(&self.dir, self.floor, to - from)?;
         match fallocate(&*self.file, FallocateFlags::KEEP_SIZE, from, to - from) {
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(()),
+            Ok(()) => Ok(Some(to)),
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INTR) => Ok(None),
             Err(errno) => Err(errno.into()),
         }
     }

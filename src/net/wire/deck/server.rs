@@ -37,6 +37,8 @@ enum Greeting {
     Awaited,
     /// Hello was heard and not answered.
     Heard,
+    /// Hello was refused: it may come again, and what was sent behind it may still arrive.
+    Denied,
     Answered,
     /// No version in common: only a refusal can be said.
     Foreign,
@@ -83,6 +85,19 @@ impl Server {
                 Type::Delete,
                 Type::Ping,
             ],
+            (Greeting::Denied, _) => &[
+                Type::Hello,
+                Type::Prove,
+                Type::List,
+                Type::Stat,
+                Type::Get,
+                Type::Tree,
+                Type::Put,
+                Type::Mkdir,
+                Type::Rename,
+                Type::Delete,
+                Type::Ping,
+            ],
             (Greeting::Foreign, _) => &[],
         }
     }
@@ -93,7 +108,13 @@ impl Server {
 
     fn read(&mut self, kind: Type, body: &[u8]) -> Result<Request, Malformed> {
         match kind {
-            Type::Prove => body::prove(body).map(|(proof, name)| Request::Prove { proof, name }),
+            Type::Prove if self.cover == Cover::Open => {
+                Err(Malformed::new("order", "a proof outside TLS"))
+            }
+            Type::Prove => {
+                self.greeting = Greeting::Awaited;
+                body::prove(body).map(|(proof, name)| Request::Prove { proof, name })
+            }
             Type::Hello => {
                 let (common, name) = body::hello(body)?;
                 self.greeting = match common {
@@ -129,7 +150,7 @@ impl Server {
         body::put_refused(refusal, out);
         if self.greeting == Greeting::Heard {
             // Hello may come again, behind a proof perhaps.
-            self.greeting = Greeting::Awaited;
+            self.greeting = Greeting::Denied;
         }
         self.intake = self.intake.and_then(Intake::refused);
         match refusal {
