@@ -27,7 +27,7 @@ use ferrydeck::net::auth::{Code, Session, Side};
 use ferrydeck::net::pipe::Known;
 use ferrydeck::net::tls::{Identity, know};
 use ferrydeck::net::wire::client_codec;
-use ferrydeck::net::wire::codec::{Answer, ClientCodec, Mac, Refusal, Request};
+use ferrydeck::net::wire::codec::{Answer, Check, ClientCodec, Mac, Refusal, Request};
 use rustls::Connection;
 use serde_json::Value;
 
@@ -699,7 +699,7 @@ fn grants_hold_at_the_next_request_and_never_beyond_the_flags() {
     assert!(matches!(peer.ask(&list()), Some(Answer::Page(_))));
     assert_eq!(scene.peers(&["revoke", short, "read", "upload"]).0, Some(0));
     assert_eq!(refusal(peer.ask(&list())), Refusal::NotAllowed);
-    server.cause("refused", "not_allowed");
+    server.cause("refused", "not_granted");
     let mut again = Peer::call(server.addr(), &identity);
     assert_eq!(welcome(again.ask(&hello())).bits(), 0);
     assert_eq!(scene.peers(&["grant", short, "read", "operate"]).0, Some(0));
@@ -711,6 +711,57 @@ fn grants_hold_at_the_next_request_and_never_beyond_the_flags() {
     assert_eq!(peer.answer(), None, "and the connection is closed");
     server.cause("refused", "forgotten");
     assert_eq!(scene.peer_files(), 0);
+}
+
+/// Requests that came together are each held against what is granted at its own turn.
+#[test]
+fn a_revoked_right_stops_what_was_asked_ahead() {
+    let scene = Scene::new();
+    let mut server = scene.serve(&[]);
+    // More than the kernel keeps for a reader that does not read.
+    let size = 64 << 20;
+    let vast = std::fs::File::create(scene.served().join("vast")).unwrap();
+    vast.set_len(size).unwrap();
+    let identity = stranger();
+    let (mut peer, _) = paired(&mut server, &identity);
+    let fetch = Request::Fetch {
+        path: RemotePath::from("vast"),
+        offset: 0,
+        until: None,
+        version: None,
+        check: Check::None,
+    };
+    let mut both = Vec::new();
+    for _ in 0..2 {
+        peer.codec.ask(&fetch, &mut both).unwrap();
+    }
+    peer.send(&both).unwrap();
+    assert!(matches!(peer.answer(), Some(Answer::Stretch { .. })));
+    let pin = identity.pin().to_string();
+    assert_eq!(scene.peers(&["revoke", &pin[..8], "read"]).0, Some(0));
+    let mut taken = 0;
+    loop {
+        match peer.answer().unwrap() {
+            Answer::Run { len, .. } => {
+                let mut left = usize::try_from(len).unwrap();
+                while left > 0 {
+                    let here = left.min(peer.input.len());
+                    peer.input.drain(..here);
+                    left -= here;
+                    if left > 0 {
+                        peer.input = peer.hear().unwrap();
+                    }
+                }
+                taken += len;
+            }
+            Answer::Sealed { .. } => {}
+            Answer::Closed { .. } => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(taken, size, "what had begun is not cut");
+    assert_eq!(refusal(peer.answer()), Refusal::NotAllowed);
+    server.cause("refused", "not_granted");
 }
 
 #[test]

@@ -36,14 +36,15 @@ impl Talk {
     ) -> Result<After, Over> {
         let mut wants = VecDeque::from([first]);
         self.gather(guard, codec, &mut wants)?;
-        if let Err(denied) = self.allows(Right::Read) {
-            for want in wants {
-                self.refuse(guard, codec, want.path, denied.clone()).await?;
-            }
-            return Ok(After::Next);
-        }
         guard.dials().set_phase(Phase::Sending);
         while !wants.is_empty() {
+            // Each turn anew: the one before it may have been a file of many gigabytes.
+            if let Err(denied) = self.still_allows(Right::Read) {
+                for want in wants {
+                    self.refuse(guard, codec, want.path, denied.clone()).await?;
+                }
+                return Ok(After::Next);
+            }
             let work = take_turn(&self.context.store, &self.context.forest, wants);
             let turn = spawn_blocking(work)
                 .await

@@ -103,8 +103,12 @@ impl Talk {
                 };
             }
         }
-        if let Err(denied) = allowed {
-            for one in came {
+        // Looked up again: the last of them may have come long after the first.
+        if let Err(denied) = allowed.and_then(|()| self.still_allows(Right::Upload)) {
+            for (one, xfer) in came.into_iter().zip(xfers) {
+                if let Some(xfer) = xfer {
+                    xfer.end(Outcome::Failed, denied.cause, &denied.detail);
+                }
                 self.refuse(guard, codec, one.order.path, denied.clone())
                     .await?;
             }
