@@ -23,7 +23,7 @@ use crate::net::wire::codec::{Page, Refusal, Reply, Request, ServerCodec, Welcom
 use crate::net::wire::server_codec;
 use crate::net::{Engine, Handle, start};
 
-pub(super) const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_mins(1);
 /// The client's patience here; its own is longer.
 const GAP: Duration = Duration::from_millis(300);
 

@@ -14,7 +14,7 @@ use super::dial::Failure;
 use super::fetch::Finish;
 use super::item::{Attempt, Item, Running};
 use super::limit::{Limit, Limits};
-use super::sheaf::{Ear, Sheaf};
+use super::sheaf::{Before, Ear, Sheaf};
 use super::{Queue, Teller};
 use crate::entity::{Direction, JobId, Kind, Outcome};
 use crate::event::JobState;
@@ -151,6 +151,7 @@ impl Queue {
                 clash: item.clash.or(standing),
                 stop,
                 bad: 0,
+                before: Before::Never,
             });
         }
         Sheaf {
