@@ -5,7 +5,6 @@
 #![cfg(feature = "heavy")]
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a proof that cannot set its scene has failed; what it measures is for reading"
 )]
