@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use assert_fs::TempDir;
 use tokio::time::timeout;
 
 use super::tests::{Bench, DEADLINE, fake};
@@ -929,6 +930,38 @@ async fn an_upload_goes_on_after_a_cut() {
         assert!(world.file("a").unwrap().0 == pattern(size));
         bench.leave().await;
     }
+}
+
+/// Twelve mebibytes at eight a second take more than a second, whoever hurries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_runs_can_be_slowed() {
+    let (_, addr) = World::serve(&[("a", large())], |_, _| Fault::None);
+    let slow = Means {
+        limit: Some(64 << 10),
+        ..Means::default()
+    };
+    let mut bench = Bench::again_by(Dialect::Deck, addr, TempDir::new().unwrap(), slow);
+    bench.fetch(&["a"]);
+    bench
+        .until(1, |state| matches!(state, JobState::Running { .. }))
+        .await;
+    let began = std::time::Instant::now();
+    let own = |rate| Command::Limit {
+        job: Some(JobId(1)),
+        rate,
+    };
+    bench.command(own(Some(8 << 20)));
+    bench.command(Command::Limit {
+        job: None,
+        rate: None,
+    });
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(
+        began.elapsed() > Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    bench.leave().await;
 }
 
 /// What landed though nobody said so is found there by its hash, and is no clash.

@@ -208,7 +208,11 @@ impl Queue {
     fn attempt(&mut self, job: JobId, stop: CancellationToken) -> Option<Attempt> {
         let teller = self.teller(job);
         let is_deck = self.dial.target.dialect.is_deck();
-        let own = self.items.get(&job).and_then(|item| item.limit.clone());
+        // A bucket of its own in any case: it may be given a rate while it runs.
+        let own = self.items.get_mut(&job).filter(|_| is_deck).map(|item| {
+            let fresh = || Arc::new(Limit::new(None));
+            Arc::clone(item.limit.get_or_insert_with(fresh))
+        });
         let limits = self.limits(own.as_ref());
         let standing = self.standing;
         let item = self.items.get_mut(&job)?;
