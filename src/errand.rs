@@ -69,6 +69,9 @@ pub async fn put(
     see_through(handle, command, ordered, voice, out, err).await
 }
 
+/// Events heard before what they had to say is flushed.
+const BURST: usize = 256;
+
 /// Gives an order for some files or folders and stays until each has ended, and
 /// each file that was found in one.
 async fn see_through(
@@ -104,7 +107,7 @@ async fn see_through(
             }
         };
         let Some(event) = event else { break };
-        if let Err(error) = errand.hear(handle, &event, out, err).await {
+        if let Err(error) = errand.hear_burst(handle, event, out, err).await {
             return unheard(&error, err);
         }
     }
@@ -144,6 +147,29 @@ enum Away {
 const NO_BAR: u64 = 1 << 20;
 
 impl Errand {
+    /// Hears an event and those that are here behind it; their lines leave together.
+    async fn hear_burst(
+        &mut self,
+        handle: &mut Handle,
+        first: Event,
+        out: &mut (dyn Write + Send),
+        err: &mut (dyn Write + Send),
+    ) -> io::Result<()> {
+        let mut next = Some(first);
+        for _ in 0..BURST {
+            let Some(event) = next.take() else { break };
+            self.hear(handle, &event, out, err).await?;
+            if self.is_over() {
+                break;
+            }
+            next = handle.feed.ready();
+        }
+        if let Some(event) = next {
+            self.hear(handle, &event, out, err).await?;
+        }
+        out.flush()
+    }
+
     /// A folder's files are known before the folder itself is at its end.
     fn is_over(&self) -> bool {
         self.known.len() >= self.due && self.ended.len() == self.known.len()
@@ -165,7 +191,7 @@ impl Errand {
                 Ok(())
             }
             What::TransferStarted(_) | What::Note(_) if self.voice == Voice::Json => {
-                line::json(event).map_or(Ok(()), |line| say(out, &line))
+                line::json(event).map_or(Ok(()), |line| writeln!(out, "{line}"))
             }
             What::Note(fact) => {
                 self.quietly(|| say(err, &format!("ferrydeck: {}", fact.detail)));
@@ -263,7 +289,7 @@ impl Errand {
         if self.voice == Voice::Json {
             let started = self.begun.get(&job.job).map(Arc::as_ref);
             return line::json_of_job(event.at, job, started)
-                .map_or(Ok(()), |line| say(out, &line));
+                .map_or(Ok(()), |line| writeln!(out, "{line}"));
         }
         let words = if outcome.went_well() {
             let seconds = took.as_secs_f64();
@@ -277,6 +303,10 @@ impl Errand {
         } else {
             return Ok(());
         };
+        if self.voice != Voice::Bars {
+            return writeln!(out, "{words}");
+        }
+        // Before the bars are drawn again below it.
         let mut said = Ok(());
         self.board.suspend(|| said = say(out, &words));
         said

@@ -4,7 +4,7 @@
 //! does not read holds up nothing but its own lines: the feed then reports
 //! what was lost. A closed stdout ends the lines, never the server.
 
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::thread;
 
 use tokio::runtime::Handle as Runtime;
@@ -14,6 +14,9 @@ use crate::cli::Format;
 use crate::event::{Event, Fact, Invite, What};
 use crate::line;
 use crate::net::hub::Feed;
+
+/// Lines written before they are flushed, while more events are here.
+const BURST: usize = 256;
 
 /// Starts the thread that writes every event until the engine is over.
 ///
@@ -31,7 +34,7 @@ pub fn lines(
     let (over, ended) = oneshot::channel();
     let writer = thread::Builder::new().name("lines".to_owned());
     let spawned = writer.spawn(move || {
-        write_all(&runtime, feed, format, out, err);
+        write_all(&runtime, feed, format, BufWriter::new(out), err);
         // Nobody may be waiting any more.
         let _ = over.send(());
     });
@@ -49,7 +52,8 @@ fn write_all(
 ) {
     let mut broken = false;
     let mut invited = None;
-    while let Some(event) = runtime.block_on(feed.next()) {
+    let mut waiting = 0;
+    while let Some(event) = next(runtime, &mut feed, &mut out, &mut waiting, &mut broken) {
         if let Some(invite) = invite_of(&event)
             && invited != Some(invite.turns)
         {
@@ -64,8 +68,30 @@ fn write_all(
             continue;
         };
         // EPIPE or a dead terminal: nobody reads any more, the server goes on.
-        broken = writeln!(out, "{line}").and_then(|()| out.flush()).is_err();
+        broken = writeln!(out, "{line}").is_err();
+        waiting += 1;
     }
+    let _ = out.flush();
+}
+
+/// The next event. Lines that wait are flushed before anybody waits for one, and
+/// after a burst: a flood costs one write for many lines, a trickle one for each.
+fn next(
+    runtime: &Runtime,
+    feed: &mut Feed,
+    out: &mut impl Write,
+    waiting: &mut usize,
+    broken: &mut bool,
+) -> Option<Event> {
+    if *waiting < BURST
+        && let Some(event) = feed.ready()
+    {
+        return Some(event);
+    }
+    if std::mem::take(waiting) > 0 && !*broken {
+        *broken = out.flush().is_err();
+    }
+    runtime.block_on(feed.next())
 }
 
 /// What lets a newcomer in, if it may be a new one.

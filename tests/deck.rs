@@ -459,6 +459,73 @@ fn what_is_replaced_with_the_same_size_and_time_is_noticed() {
     assert_eq!(hash(&state.path().join("a")), hash(&path));
 }
 
+/// Slower than told is no fault, faster is: each of these takes a second at the least.
+#[test]
+fn a_limit_is_kept_both_ways_by_large_and_small() {
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    std::fs::create_dir(shared.path().join("many")).unwrap();
+    for n in 0..40 {
+        std::fs::write(shared.path().join(format!("many/{n}")), noise(100_000, n)).unwrap();
+    }
+    std::fs::write(shared.path().join("one"), noise(4_000_000, 1)).unwrap();
+    let server = Server::start(shared.path());
+    let here = state.path();
+    let (many, one) = (server.url("many"), server.url("one"));
+    let (back, other) = (server.url("back"), server.url("other"));
+    let runs: [&[&str]; 4] = [
+        &["get", "-r", &many],
+        &["get", &one],
+        &["put", "-r", "many", &back],
+        &["put", "one", &other],
+    ];
+    for args in runs {
+        let began = Instant::now();
+        well(here, &[args, &["--limit", "3M"]].concat());
+        let took = began.elapsed();
+        assert!(took > Duration::from_secs(1), "{args:?}: {took:?}");
+    }
+    assert_eq!(
+        tree(&shared.path().join("back")),
+        tree(&shared.path().join("many"))
+    );
+}
+
+/// A folder has no end of its own in what a script reads: its files have.
+#[test]
+fn a_folder_is_no_transfer_in_json() {
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    std::fs::create_dir_all(shared.path().join("d/e")).unwrap();
+    std::fs::write(shared.path().join("d/a"), b"a").unwrap();
+    std::fs::write(shared.path().join("d/e/b"), noise(BLOCK + 1, 1)).unwrap();
+    let server = Server::start(shared.path());
+    let url = server.url("d");
+    let back = server.url("back");
+    for args in [["get", "-r", &url], ["put", "-r", "d"]] {
+        let to: &[&str] = if args[0] == "put" { &[&back] } else { &[] };
+        let said = well(state.path(), &[&args[..], to, &["--json"]].concat());
+        let events: Vec<Value> = said
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let ended = events.iter().filter(|e| e["event"] == "transfer_ended");
+        let mut ends: Vec<(&str, u64)> = ended
+            .map(|end| {
+                assert_eq!(end["outcome"], "complete_hash", "{end}");
+                assert_eq!(end["bytes"], end["size"], "{end}");
+                (
+                    end["path"].as_str().unwrap(),
+                    end["bytes"].as_u64().unwrap(),
+                )
+            })
+            .collect();
+        ends.sort_unstable();
+        let sizes: Vec<u64> = ends.iter().map(|end| end.1).collect();
+        assert_eq!(sizes, [1, BLOCK + 1], "{said}");
+        let started = events.iter().filter(|e| e["event"] == "transfer_started");
+        assert_eq!(started.count(), 2, "{said}");
+    }
+}
+
 #[test]
 fn hashes_folders_names_and_deletions() {
     let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());

@@ -26,7 +26,7 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 const BIN: &str = env!("CARGO_BIN_EXE_ferrydeck");
 const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/dialects/peers.py");
-const DEADLINE: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_mins(1);
 const SENTENCE: &[u8] = b"File not found. Try again.";
 const RIGHTS: [&str; 2] = ["--allow-upload", "--allow-rename"];
 

@@ -751,7 +751,7 @@ fn grants_hold_at_the_next_request_and_never_beyond_the_flags() {
     assert!(matches!(peer.ask(&list()), Some(Answer::Page(_))));
     assert_eq!(scene.peers(&["revoke", short, "read", "upload"]).0, Some(0));
     assert_eq!(refusal(peer.ask(&list())), Refusal::NotAllowed);
-    server.cause("refused", "not_allowed");
+    server.cause("refused", "not_granted");
     let mut again = Peer::call(server.addr(), &identity);
     assert_eq!(welcome(again.ask(&hello())).bits(), 0);
     assert_eq!(scene.peers(&["grant", short, "read", "operate"]).0, Some(0));

@@ -235,7 +235,7 @@ pub(super) fn ls(args: &LsArgs) -> anyhow::Result<ExitCode> {
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
         let mut handle = net::start(Engine::Dial(dial));
-        let (mut out, mut err) = (io::stdout(), io::stderr());
+        let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
         let errand = errand::ls(
             &mut handle,
             url.path.clone(),
@@ -279,7 +279,7 @@ pub(super) async fn run_errand(
     signals: &mut Signals,
 ) -> Option<Done> {
     let mut handle = net::start(Engine::Dial(dial));
-    let (mut out, mut err) = (io::stdout(), io::stderr());
+    let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
     let work = async {
         match errand {
             Errand::Get(wanted) => {

@@ -259,10 +259,8 @@ impl Talk {
                 }
                 self.wants = codec.wants(&self.input);
                 if self.input.len() >= codec.head_limit() {
-                    return Err(Over::Malformed(Malformed::new(
-                        "length",
-                        "the head is too long",
-                    )));
+                    let endless = Malformed::new("length", "the head is too long");
+                    return Err(Over::Malformed(endless));
                 }
             }
             let read = match self.exact_deadline(guard, codec.dialect(), speak) {

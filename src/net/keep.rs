@@ -10,13 +10,15 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, OFlags, flock};
 
 /// Bytes such a file has at the most.
 pub const MOST: u64 = 64 << 10;
-/// How often an item that is replaced under our lock is locked anew.
-const TRIES: usize = 64;
+/// How long an item that is replaced under our lock again and again is locked anew: who
+/// has just let go of it is often the first to have it back.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Why a private file is not used.
 #[derive(Debug, thiserror::Error)]
@@ -269,7 +271,8 @@ pub fn names(folder: &Path) -> Result<Vec<String>, Unsound> {
 /// The file under an exclusive lock, as it stands under its name now.
 fn lock(path: &Path) -> Result<Option<File>, Unsound> {
     let disk = |error| Unsound::disk(path, error);
-    for _ in 0..TRIES {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -168,12 +168,8 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
         });
         open.push((listener, door.speak));
     }
-    if let Some(invite) = engine
-        .context
-        .porter
-        .as_ref()
-        .and_then(|porter| porter.invite())
-    {
+    let porter = engine.context.porter.as_ref();
+    if let Some(invite) = porter.and_then(|porter| porter.invite()) {
         hub.invite(invite);
     }
     // Every listener has been told before the first connection is.

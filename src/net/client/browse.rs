@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use super::dial::{Failure, Line, Patience, Target};
 use super::memory::Memory;
 use super::pool::{Manner, is_passing};
+use super::tap::Busy;
 use crate::entity::{DisplayName, RemotePath};
 use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
@@ -210,9 +211,10 @@ impl Browse {
         })
         .await?;
         let mut room = NAMES_MAX;
+        let mut busy = Busy::default();
         loop {
             match line.hear().await? {
-                Answer::Wait { .. } => {}
+                Answer::Wait { done, .. } => busy.hear(done)?,
                 Answer::Page(page) => {
                     *heard += 1;
                     let left = room.checked_sub(page.entries.len());

@@ -35,6 +35,10 @@ pub(super) const SMALL: u64 = 256 << 10;
 pub(super) const MOST: usize = 256;
 /// Files asked for before the first has come.
 const AHEAD: usize = 64;
+/// Files handed to the landing thread at once, while more lie in the input.
+const HAND: usize = 64;
+/// Bytes of unread input below which what is here is handed over before more is read.
+const DRY: usize = 2 << 10;
 /// How often a bad file comes again; the last time the server's tree is doubted.
 const TRIES: u8 = 4;
 
@@ -76,6 +80,9 @@ struct Work {
     left: VecDeque<Good>,
     /// Asked for, in order, and not yet here.
     open: VecDeque<Good>,
+    /// Here, and not yet handed to the landing thread: waking it for each costs
+    /// more than landing it.
+    here: Vec<Arrived>,
 }
 
 impl Work {
@@ -106,7 +113,7 @@ impl Bundle {
         let (lander, hand) = Lander::start(folders, self.check, self.teller.clone());
         let mut work = Work {
             left: work,
-            open: VecDeque::new(),
+            ..Work::default()
         };
         let leaving = self.leaving.clone();
         let stopped = tokio::select! {
@@ -114,6 +121,7 @@ impl Bundle {
             () = leaving.cancelled() => true,
             () = self.fetch(&mut work, &hand) => false,
         };
+        self.hand_over(&mut work, &hand).await;
         drop(hand);
         if stopped {
             work.reopen();
@@ -140,7 +148,7 @@ impl Bundle {
         .await
     }
 
-    async fn fetch(&self, work: &mut Work, hand: &Sender<Arrived>) {
+    async fn fetch(&self, work: &mut Work, hand: &Sender<Vec<Arrived>>) {
         let mut endurance = self.pool.endurance();
         while !work.left.is_empty() {
             let before = work.left.len();
@@ -181,18 +189,21 @@ impl Bundle {
     }
 
     /// Asks for what is left and takes what comes, over one line.
-    async fn pass(&self, work: &mut Work, hand: &Sender<Arrived>) -> Result<(), Failure> {
+    async fn pass(&self, work: &mut Work, hand: &Sender<Vec<Arrived>>) -> Result<(), Failure> {
         let mut tap = self.pool.line().await?;
         let (peer, addr) = tap.line.ends()?;
         let guard = self.hub.dial(peer, addr);
         loop {
+            if work.here.len() >= HAND || tap.unread() < DRY {
+                self.hand_over(work, hand).await;
+            }
             if work.open.len() <= AHEAD / 2 {
                 self.ask(&mut tap, work).await?;
             }
             if work.open.is_empty() {
                 break;
             }
-            let Came::Again(mut good) = self.take(&mut tap, work, &guard, hand).await? else {
+            let Came::Again(mut good) = self.take(&mut tap, work, &guard).await? else {
                 continue;
             };
             good.bad += 1;
@@ -245,7 +256,6 @@ impl Bundle {
         tap: &mut Tap,
         work: &mut Work,
         guard: &ConnGuard,
-        hand: &Sender<Arrived>,
     ) -> Result<Came, Failure> {
         let content = match tap.hear().await? {
             Answer::Stretch { content, until } if until == content.size.min(BLOCK) => content,
@@ -289,14 +299,24 @@ impl Bundle {
             mtime: content.mtime,
             xfer,
         };
-        // The lander is gone only if it panicked; the item's end is told then too.
-        if let Err(lost) = hand.send(arrived).await {
-            let failure = Failure::new("panicked", "a fault in ferrydeck: nobody lands files");
-            self.teller
-                .of(lost.0.good.job)
-                .ended(Finish::Failed(failure));
-        }
+        work.here.push(arrived);
         Ok(Came::Done)
+    }
+
+    /// Hands what is here to the landing thread.
+    async fn hand_over(&self, work: &mut Work, hand: &Sender<Vec<Arrived>>) {
+        if work.here.is_empty() {
+            return;
+        }
+        // The lander is gone only if it panicked; the items' end is told then too.
+        if let Err(lost) = hand.send(std::mem::take(&mut work.here)).await {
+            for arrived in lost.0 {
+                let failure = Failure::new("panicked", "a fault in ferrydeck: nobody lands files");
+                self.teller
+                    .of(arrived.good.job)
+                    .ended(Finish::Failed(failure));
+            }
+        }
     }
 
     fn begin(

@@ -11,6 +11,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
+use assert_fs::TempDir;
 use tokio::time::timeout;
 
 use super::tests::{Bench, DEADLINE, fake};
@@ -43,6 +44,9 @@ enum Fault {
     Size,
     /// Nothing is said any more.
     Silence,
+    /// A file lands and the connection breaks before that is said; a name that is there
+    /// is taken.
+    Unanswered,
 }
 
 type Faults = Box<dyn Fn(&World, &Request) -> Fault + Send + Sync>;
@@ -394,6 +398,13 @@ impl Conn {
         fault: &Fault,
     ) -> Option<()> {
         let mut whole = vec![0; usize::try_from(size).unwrap()];
+        let taken = *fault == Fault::Unanswered && world.file(path).is_some();
+        if taken {
+            if eager {
+                self.payload(&mut whole, fault)?;
+            }
+            return self.reply(&Reply::Refused(Refusal::Exists));
+        }
         if !eager {
             let begun = world.file(&format!("{path}.begun"));
             let mut here = Vec::new();
@@ -422,6 +433,9 @@ impl Conn {
             _ => root(&whole),
         };
         world.replace(path, whole);
+        if *fault == Fault::Unanswered {
+            return None;
+        }
         let name = path.rsplit('/').next().unwrap_or_default();
         self.reply(&Reply::Stored(Stored {
             name: name.into(),
@@ -915,6 +929,63 @@ async fn an_upload_goes_on_after_a_cut() {
         assert_eq!(bench.ended(1).await, WELL, "{size}");
         assert!(world.file("a").unwrap().0 == pattern(size));
         bench.leave().await;
+    }
+}
+
+/// Twelve mebibytes at eight a second take more than a second, whoever hurries.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_item_that_runs_can_be_slowed() {
+    let (_, addr) = World::serve(&[("a", large())], |_, _| Fault::None);
+    let slow = Means {
+        limit: Some(64 << 10),
+        ..Means::default()
+    };
+    let mut bench = Bench::again_by(Dialect::Deck, addr, TempDir::new().unwrap(), slow);
+    bench.fetch(&["a"]);
+    bench
+        .until(1, |state| matches!(state, JobState::Running { .. }))
+        .await;
+    let began = std::time::Instant::now();
+    let own = |rate| Command::Limit {
+        job: Some(JobId(1)),
+        rate,
+    };
+    bench.command(own(Some(8 << 20)));
+    bench.command(Command::Limit {
+        job: None,
+        rate: None,
+    });
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(
+        began.elapsed() > Duration::from_secs(1),
+        "{:?}",
+        began.elapsed()
+    );
+    bench.leave().await;
+}
+
+/// What landed though nobody said so is found there by its hash, and is no clash.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_whose_answer_was_lost_is_known_again() {
+    for size in [0, 5_000, 3 * 4_194_304] {
+        for (tree, end) in [
+            (Fault::None, WELL),
+            // Somebody else's file of that name.
+            (Fault::Root, (Outcome::Failed, "exists")),
+        ] {
+            let (world, addr) = World::serve(&[], move |_, request| match request {
+                Request::Store { .. } => Fault::Unanswered,
+                Request::Tree { .. } => tree.clone(),
+                _ => Fault::None,
+            });
+            let mut bench = bench(addr);
+            let local = bench.dir.path().join("mine");
+            std::fs::write(&local, pattern(size)).unwrap();
+            bench.send(&local, "a");
+            assert_eq!(bench.ended(1).await, end, "{size}");
+            assert!(world.file("a").unwrap().0 == pattern(size));
+            bench.leave().await;
+        }
     }
 }
 

@@ -239,7 +239,6 @@ impl Fetch {
         xfer: &XferGuard,
     ) -> Result<(), Stop> {
         let mut intake = Intake::default();
-        let gap = self.patience.gap;
         loop {
             let stop = self.stop.clone();
             let answer = tokio::select! {
@@ -248,32 +247,15 @@ impl Fetch {
             };
             match answer {
                 Answer::Run { offset, len } => {
-                    let Some(kept) = self.kept.take() else {
-                        return Err(Stop::Failed(Failure::unexpected()));
-                    };
                     let order = Order {
                         at: offset,
                         len,
-                        patience: gap,
+                        patience: self.patience.gap,
                         stop: &stop,
                         count: |bytes| xfer.add(bytes),
                         hasher: None,
                     };
-                    let (size, version) = (kept.size, kept.version);
-                    let taken = intake
-                        .run(&line.pipe, &mut line.input, kept.part, order)
-                        .await;
-                    let Taken {
-                        part, at, outcome, ..
-                    } = taken;
-                    self.kept = part.map(|part| Kept {
-                        part,
-                        at,
-                        size,
-                        version,
-                        stage: Stage::Open,
-                    });
-                    outcome.map_err(|why| stop_of(why, at, size, gap))?;
+                    self.take_run(line, &mut intake, order).await?;
                 }
                 Answer::End => {
                     if let Some(kept) = &mut self.kept {
@@ -298,6 +280,33 @@ impl Fetch {
                     .is_none_or(|kept| kept.at <= content.size)
             );
         }
+    }
+
+    /// Takes one run into the part.
+    async fn take_run(
+        &mut self,
+        line: &mut Line,
+        intake: &mut Intake,
+        order: Order<'_, impl Fn(u64)>,
+    ) -> Result<(), Stop> {
+        let Some(kept) = self.kept.take() else {
+            return Err(Stop::Failed(Failure::unexpected()));
+        };
+        let gap = order.patience;
+        let (size, version) = (kept.size, kept.version);
+        let Taken {
+            part, at, outcome, ..
+        } = intake
+            .run(&line.pipe, &mut line.input, kept.part, order)
+            .await;
+        self.kept = part.map(|part| Kept {
+            part,
+            at,
+            size,
+            version,
+            stage: Stage::Open,
+        });
+        outcome.map_err(|why| stop_of(why, at, size, gap))
     }
 
     /// Lands what came, or tells why not; ends the transfer with the same word.

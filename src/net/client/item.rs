@@ -276,6 +276,24 @@ impl Item {
         self.end(outcome, bytes, "", "");
     }
 
+    /// Its name is taken and nobody is asked: what had arrived goes.
+    pub(super) fn refuse_name(&mut self) {
+        let words = format!(
+            "{} exists already; nothing was touched",
+            DisplayName::from(self.target.as_str())
+        );
+        discard(self.kept.take());
+        self.end(Outcome::Failed, 0, "exists", &words);
+    }
+
+    /// It is a file after all, or no small one: it waits for a turn of its own.
+    pub(super) fn set_apart(&mut self, size: u64) {
+        self.kind = Kind::File;
+        self.size = Some(size);
+        self.alone = true;
+        self.state = JobState::Queued;
+    }
+
     /// Ended by its user: what had arrived goes.
     pub(super) fn give_up(&mut self, cause: &'static str, detail: &str) {
         discard(self.kept.take());

@@ -5,8 +5,10 @@
 //! durable and says the same root. What is sent is what was announced: a file that
 //! changes meanwhile has failed. It knows no queue.
 
+mod course;
 mod local;
 mod reader;
+mod stands;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,21 +17,23 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::course::{Course, End, Rehashed, blocks_of, bytes};
 pub(super) use self::local::{changed, open, terms};
 use self::reader::{Chunk, Reader, rehash};
+pub(super) use self::stands::stands;
 use super::Teller;
 use super::dial::{Failure, broke};
 use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::{Meter, Stop, proof};
-use super::tap::Tap;
+use super::tap::{Busy, Tap};
 use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::event::Clash;
-use crate::net::hub::{Hub, TransferOrder, XferGuard};
-use crate::net::store::{Fate, Source};
-use crate::net::tree::{BLOCK, Growing, block_len, blocks};
-use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Span, Stored, Value};
+use crate::net::hub::{Hub, TransferOrder};
+use crate::net::store::Fate;
+use crate::net::tree::{BLOCK, block_len, blocks};
+use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Stored};
 
 /// One upload to be done.
 #[derive(Debug)]
@@ -48,14 +52,6 @@ pub(super) struct Push {
     pub(super) teller: Teller,
 }
 
-/// What there is of an upload while it runs.
-struct Course {
-    source: Arc<Source>,
-    xfer: Option<XferGuard>,
-    /// Our own values, as far as they are known.
-    values: Growing,
-}
-
 /// What one try came to.
 enum Sent {
     Finished(Finish),
@@ -69,11 +65,7 @@ impl Push {
             Ok(source) => source,
             Err(failure) => return Finish::Failed(failure),
         };
-        let mut course = Course {
-            values: Growing::new(source.size),
-            source: Arc::new(source),
-            xfer: None,
-        };
+        let mut course = Course::new(source);
         let stop = self.stop.clone();
         let done = tokio::select! {
             biased;
@@ -130,7 +122,7 @@ impl Push {
             Answer::Refused { refusal } => {
                 tap.close();
                 self.pool.keep(tap);
-                return self.refused(refusal);
+                return self.turned_away(course, refusal).await;
             }
             _ => return Err(Stop::Failed(Failure::unexpected())),
         };
@@ -146,6 +138,7 @@ impl Push {
             if let Some(refusal) = self.payload(&mut tap, course, &missing).await? {
                 return self.refused(refusal);
             }
+            course.end = End::Said;
             match tap.hear().await? {
                 Answer::Again { blocks } => {
                     missing = blocks_of(&blocks, course.source.size)?;
@@ -168,6 +161,19 @@ impl Push {
                 }
                 _ => return Err(Stop::Failed(Failure::unexpected())),
             }
+        }
+    }
+
+    /// A refusal before the first byte: a taken name may be the file's own, of a try whose
+    /// answer was lost.
+    async fn turned_away(&self, course: &Course, refusal: Refusal) -> Result<Sent, Stop> {
+        match (refusal, course.end, course.values.root()) {
+            (Refusal::Exists, End::Said, Some(root))
+                if stands(&self.pool, &self.path, root).await? =>
+            {
+                Ok(Sent::Finished(self.landed(course)))
+            }
+            _ => self.refused(refusal),
         }
     }
 
@@ -287,6 +293,7 @@ impl Push {
     ) -> Result<Option<Refusal>, Stop> {
         let pipe = Arc::clone(tap.pipe());
         let gap = tap.gap();
+        let mut busy = Busy::default();
         while !bytes.is_empty() {
             let room = match meter {
                 Some(_) => self.limits.slice(bytes.len()),
@@ -299,7 +306,11 @@ impl Push {
                 heard = tap.more() => {
                     heard?;
                     match tap.here()? {
-                        None | Some(Answer::Wait { .. }) => continue,
+                        None => continue,
+                        Some(Answer::Wait { done, .. }) => {
+                            busy.hear(done)?;
+                            continue;
+                        }
                         Some(Answer::Refused { refusal }) => return Ok(Some(refusal)),
                         Some(_) => return Err(Stop::Failed(Failure::unexpected())),
                     }
@@ -321,6 +332,18 @@ impl Push {
         Ok(None)
     }
 
+    /// It stands there under the name that was asked for, though nobody said so.
+    fn landed(&self, course: &Course) -> Finish {
+        if let Some(xfer) = &course.xfer {
+            xfer.started().progress.verify(course.source.size);
+        }
+        Finish::Landed {
+            name: String::from_utf8_lossy(self.path.file_name()).into_owned(),
+            bytes: course.source.size,
+            outcome: proof(self.check),
+        }
+    }
+
     /// Holds the root of what stands there against what was sent.
     fn compare(&self, course: &Course, stored: &Stored) -> Result<Finish, Failure> {
         let outcome = proof(self.check);
@@ -339,44 +362,4 @@ impl Push {
             outcome,
         })
     }
-}
-
-/// The values of blocks that were read again.
-type Rehashed = std::io::Result<Vec<(u64, Value)>>;
-
-impl Course {
-    fn done(&self) -> u64 {
-        self.xfer
-            .as_ref()
-            .map_or(0, |xfer| xfer.started().progress.done())
-    }
-
-    fn learn(&mut self, hashed: Result<Rehashed, tokio::task::JoinError>) -> Result<(), Stop> {
-        let local = |words: String| Stop::Failed(Failure::new("local", words));
-        let hashed = hashed.map_err(|gone| local(gone.to_string()))?;
-        for (index, value) in hashed.map_err(|error| local(format!("cannot be read: {error}")))? {
-            self.values.set(index, value);
-        }
-        Ok(())
-    }
-}
-
-/// The numbers of the blocks in spans, ascending; a span past the end is no answer.
-fn blocks_of(spans: &[Span], size: u64) -> Result<Vec<u64>, Stop> {
-    let count = blocks(size);
-    let mut found = Vec::new();
-    for span in spans {
-        let end = span.first.saturating_add(span.count);
-        let next = found.last().map_or(0, |last| last + 1);
-        if span.first < next || end > count {
-            return Err(Stop::Failed(Failure::unexpected()));
-        }
-        found.extend(span.first..end);
-    }
-    Ok(found)
-}
-
-fn bytes(indices: &[u64], course: &Course) -> u64 {
-    let len = |index: &u64| block_len(course.source.size, *index);
-    indices.iter().map(len).sum()
 }

@@ -12,7 +12,7 @@ use super::fetch::Finish;
 use super::item::{Held, Why, discard};
 use super::trip::Found;
 use super::{OnClash, Queue};
-use crate::entity::{Direction, DisplayName, JobId, Kind, Outcome};
+use crate::entity::{Direction, DisplayName, JobId, Outcome};
 use crate::event::{JobState, Started};
 use crate::meter::Walk;
 
@@ -151,9 +151,8 @@ impl Queue {
                 outcome,
             } => {
                 item.land(name, bytes, outcome);
-                if item.direction == Direction::In
-                    && let Some(remembered) = &mut self.remembered
-                {
+                let inward = item.direction == Direction::In;
+                if let Some(remembered) = self.remembered.as_mut().filter(|_| inward) {
                     remembered.learn(&item.path, bytes);
                 }
             }
@@ -164,18 +163,11 @@ impl Queue {
             }
             Finish::Alone { .. } if why.is_some() => item.give_up("cancelled", ""),
             Finish::Alone { size } => {
-                item.kind = Kind::File;
-                item.size = Some(size);
-                item.alone = true;
-                item.state = JobState::Queued;
+                item.set_apart(size);
                 self.from = self.from.min(item.place);
             }
             Finish::Skipped => item.give_up("exists", "skipped: the name is taken"),
-            Finish::Clash if ask == OnClash::Fail => {
-                let words = "exists already; nothing was touched".to_owned();
-                discard(item.kept.take());
-                item.end(Outcome::Failed, 0, "exists", &words);
-            }
+            Finish::Clash if ask == OnClash::Fail => item.refuse_name(),
             Finish::Clash | Finish::Failed(_) if why == Some(Why::Cancel) => {
                 item.give_up("cancelled", "");
             }

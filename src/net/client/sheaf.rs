@@ -5,31 +5,30 @@
 //! for the other. Each answer is held against the file's own root. A file that is
 //! refused, bad or gone stops no other.
 
+mod loaded;
+
 use std::collections::VecDeque;
-use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::loaded::{Loaded, load};
 use super::Teller;
-use super::bundle::SMALL;
 use super::dial::{Failure, broke};
 use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::proof;
-use super::push::{changed, terms};
-use super::tap::Tap;
+use super::push::stands;
+use super::tap::{Busy, Tap};
 use crate::entity::{Direction, JobId, Outcome, RemotePath, Root};
 use crate::event::Clash;
 use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};
-use crate::net::store::{Fate, Source};
-use crate::net::tree::hash_small;
-use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Terms};
+use crate::net::wire::codec::{Answer, Check, Refusal, Request};
 
 /// Files sent before the first was answered.
 const AHEAD: usize = 64;
@@ -50,6 +49,14 @@ pub(super) struct Ear {
     pub(super) stop: CancellationToken,
     /// How often it arrived damaged.
     pub(super) bad: u8,
+    pub(super) before: Before,
+}
+
+/// Whether a file was sent before and its answer lost with the line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Before {
+    Never,
+    Unanswered,
 }
 
 /// Small files to send together.
@@ -63,14 +70,6 @@ pub(super) struct Sheaf {
     /// Cancelled when the client leaves.
     pub(super) leaving: CancellationToken,
     pub(super) teller: Teller,
-}
-
-/// A file that was read whole.
-struct Loaded {
-    ear: Ear,
-    bytes: Vec<u8>,
-    terms: Terms,
-    root: Root,
 }
 
 /// A file that is sent and not answered.
@@ -89,6 +88,9 @@ struct Flow {
     sent: usize,
     open: VecDeque<Open>,
     again: Vec<Ear>,
+    /// Their names are taken, perhaps by themselves.
+    doubted: Vec<Open>,
+    busy: Busy,
 }
 
 impl Sheaf {
@@ -143,6 +145,8 @@ impl Sheaf {
             sent: 0,
             open: VecDeque::new(),
             again: Vec::new(),
+            doubted: Vec::new(),
+            busy: Busy::default(),
         };
         let (hand, loaded) = mpsc::channel(READ_AHEAD);
         let (back, mut unread) = mpsc::unbounded_channel();
@@ -170,7 +174,10 @@ impl Sheaf {
         for open in flow.open {
             let words = "the connection broke before the answer";
             open.xfer.end(Outcome::Failed, "connection", words);
-            left.push_back(open.ear);
+            left.push_back(Ear {
+                before: Before::Unanswered,
+                ..open.ear
+            });
         }
         while let Some(ear) = unread.recv().await {
             left.push_back(ear);
@@ -178,7 +185,8 @@ impl Sheaf {
         if done.is_ok() {
             self.pool.keep(flow.tap);
         }
-        done
+        let settled = self.settle(flow.doubted, left).await;
+        done.and(settled)
     }
 
     async fn flow(&self, flow: &mut Flow, mut loaded: Receiver<Loaded>) -> Result<(), Failure> {
@@ -202,7 +210,10 @@ impl Sheaf {
                     if flow.sent == flow.out.len() {
                         flow.out.clear();
                         flow.sent = 0;
-                        pipe.flush().await.map_err(|error| broke(&error))?;
+                        let flushed = timeout(flow.tap.gap(), pipe.flush()).await;
+                        flushed
+                            .map_err(|_| Failure::new("timeout", "the server does not read"))?
+                            .map_err(|error| broke(&error))?;
                     }
                     self.limits.spend(wrote as u64).await;
                 }
@@ -267,9 +278,10 @@ impl Sheaf {
 
     /// Hears what became of the oldest.
     fn hear(&self, flow: &mut Flow, answer: Answer) -> Result<(), Failure> {
-        if matches!(answer, Answer::Wait { .. }) {
-            return Ok(());
+        if let Answer::Wait { done, .. } = answer {
+            return flow.busy.hear(done);
         }
+        flow.busy = Busy::default();
         if matches!(
             answer,
             Answer::Refused {
@@ -282,35 +294,65 @@ impl Sheaf {
             return Err(Failure::unexpected());
         };
         flow.tap.close();
-        let Open {
-            mut ear,
-            size,
-            root,
-            xfer,
-        } = open;
-        let refusal = match answer {
-            Answer::Stored(stored) => {
-                if self.check == Check::None || stored.root == Some(root) {
-                    xfer.started().progress.verify(size);
-                    xfer.end_well();
-                    self.teller.of(ear.job).ended(Finish::Landed {
-                        name: stored.name.to_string(),
-                        bytes: size,
-                        outcome: proof(self.check),
-                    });
-                    return Ok(());
-                }
-                // It stands there all the same: sending it again would find its name taken.
-                ear.bad = TRIES;
-                Refusal::Corrupt
+        match answer {
+            Answer::Stored(stored)
+                if self.check == Check::None || stored.root == Some(open.root) =>
+            {
+                self.landed(open, stored.name.to_string());
             }
-            Answer::Refused { refusal } => refusal,
+            Answer::Stored(_) => {
+                // It stands there all the same: sending it again would find its name taken.
+                let ear = Ear {
+                    bad: TRIES,
+                    ..open.ear
+                };
+                self.refused(ear, Refusal::Corrupt, open.xfer);
+            }
+            Answer::Refused {
+                refusal: Refusal::Exists,
+            } if open.ear.before == Before::Unanswered => flow.doubted.push(open),
+            Answer::Refused { refusal } => {
+                flow.again
+                    .extend(self.refused(open.ear, refusal, open.xfer));
+            }
             _ => return Err(Failure::unexpected()),
-        };
-        if let Some(ear) = self.refused(ear, refusal, xfer) {
-            flow.again.push(ear);
         }
         Ok(())
+    }
+
+    fn landed(&self, open: Open, name: String) {
+        open.xfer.started().progress.verify(open.size);
+        open.xfer.end_well();
+        self.teller.of(open.ear.job).ended(Finish::Landed {
+            name,
+            bytes: open.size,
+            outcome: proof(self.check),
+        });
+    }
+
+    /// Finds out of those whose names are taken whether it is they who stand there.
+    async fn settle(&self, doubted: Vec<Open>, left: &mut VecDeque<Ear>) -> Result<(), Failure> {
+        let mut broke = Ok(());
+        for open in doubted {
+            let told = match &broke {
+                Ok(()) => stands(&self.pool, &open.ear.path, open.root).await,
+                Err(failure) => Err(Failure::clone(failure)),
+            };
+            match told {
+                Ok(true) => {
+                    let name = String::from_utf8_lossy(open.ear.path.file_name()).into_owned();
+                    self.landed(open, name);
+                }
+                Ok(false) => left.extend(self.refused(open.ear, Refusal::Exists, open.xfer)),
+                Err(failure) => {
+                    open.xfer
+                        .end(Outcome::Failed, failure.cause, &failure.detail);
+                    left.push_back(open.ear);
+                    broke = Err(failure);
+                }
+            }
+        }
+        broke
     }
 
     /// Ends what was refused; what arrived damaged comes back to be sent again.
@@ -334,27 +376,4 @@ impl Sheaf {
         self.teller.of(ear.job).ended(finish);
         None
     }
-}
-
-/// Reads a small file whole, and looks that it stayed what it was.
-fn load(ear: Ear, check: Check) -> Result<Loaded, Finish> {
-    let local = |words: String| Finish::Failed(Failure::new("local", words));
-    let source = Source::open_own(&ear.local)
-        .map_err(|denied| local(format!("cannot be read: {}", denied.detail)))?;
-    if source.size > SMALL {
-        // It has grown since it was counted: it goes by itself.
-        return Err(Finish::Alone { size: source.size });
-    }
-    let mut bytes = vec![0; usize::try_from(source.size).unwrap_or(0)];
-    let read = source.file.read_exact_at(&mut bytes, 0);
-    read.map_err(|error| local(format!("cannot be read: {error}")))?;
-    if source.fate() != Fate::Same {
-        return Err(Finish::Failed(changed()));
-    }
-    Ok(Loaded {
-        terms: terms(&source, ear.clash, check, Pace::Eager),
-        root: hash_small(&bytes),
-        bytes,
-        ear,
-    })
 }

@@ -14,7 +14,7 @@ use super::dial::Failure;
 use super::fetch::Finish;
 use super::item::{Attempt, Item, Running};
 use super::limit::{Limit, Limits};
-use super::sheaf::{Ear, Sheaf};
+use super::sheaf::{Before, Ear, Sheaf};
 use super::{Queue, Teller};
 use crate::entity::{Direction, JobId, Kind, Outcome};
 use crate::event::JobState;
@@ -151,6 +151,7 @@ impl Queue {
                 clash: item.clash.or(standing),
                 stop,
                 bad: 0,
+                before: Before::Never,
             });
         }
         Sheaf {
@@ -207,7 +208,11 @@ impl Queue {
     fn attempt(&mut self, job: JobId, stop: CancellationToken) -> Option<Attempt> {
         let teller = self.teller(job);
         let is_deck = self.dial.target.dialect.is_deck();
-        let own = self.items.get(&job).and_then(|item| item.limit.clone());
+        // A bucket of its own in any case: it may be given a rate while it runs.
+        let own = self.items.get_mut(&job).filter(|_| is_deck).map(|item| {
+            let fresh = || Arc::new(Limit::new(None));
+            Arc::clone(item.limit.get_or_insert_with(fresh))
+        });
         let limits = self.limits(own.as_ref());
         let standing = self.standing;
         let item = self.items.get_mut(&job)?;

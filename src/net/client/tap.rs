@@ -65,6 +65,11 @@ impl Tap {
         self.open == 0 && self.at == self.line.input.len()
     }
 
+    /// Bytes that are here and not read yet.
+    pub(super) fn unread(&self) -> usize {
+        self.line.input.len() - self.at
+    }
+
     /// Appends a request's bytes to what is to be sent; it counts as open until
     /// [`Self::close`].
     pub(super) fn put(&mut self, request: &Request, out: &mut Vec<u8>) -> Result<(), Failure> {

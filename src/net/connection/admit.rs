@@ -10,6 +10,7 @@ use std::time::Instant;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
+use super::right::Right;
 use super::{Over, Talk};
 use crate::entity::{DisplayName, Phase, Rights};
 use crate::event::{Fact, What, Who};
@@ -17,6 +18,7 @@ use crate::net::auth::Verdict;
 use crate::net::hub::ConnGuard;
 use crate::net::peers::Peer;
 use crate::net::porter::Porter;
+use crate::net::store::Denied;
 use crate::net::tls::know;
 use crate::net::wire::codec::{After, Mac, Pace, Refusal, Reply, Request, ServerCodec};
 
@@ -50,7 +52,7 @@ impl Bar {
             Self::Unpaired => "unpaired",
             Self::Forgotten => "forgotten",
             Self::Unreadable => "pin_unreadable",
-            Self::Unread => "not_allowed",
+            Self::Unread => "not_granted",
         }
     }
 
@@ -142,22 +144,27 @@ impl Talk {
         }
     }
 
-    /// Looks up again what is granted, in the middle of what takes long; who is forgotten
-    /// meanwhile has nothing.
-    pub(super) fn look_again(&mut self) {
-        if !matches!(self.standing, Standing::Known(_)) {
-            return;
-        }
-        let porter = self.context.porter.as_ref();
-        let known = porter
-            .zip(self.pipe.peer_pin())
-            .and_then(|(porter, pin)| porter.peers().look(pin).ok().flatten());
-        let granted = known.map_or(Rights::from_bits(0), |peer| peer.granted);
-        self.standing = Standing::Known(granted);
-    }
-
     /// What stands against a request, looked up anew.
     fn bar(&mut self, request: &Request) -> Option<Bar> {
+        if let Some(bar) = self.look_again() {
+            return Some(bar);
+        }
+        let Standing::Known(granted) = self.standing else {
+            return None;
+        };
+        let reads = matches!(
+            request,
+            Request::List { .. }
+                | Request::Stat { .. }
+                | Request::Get { .. }
+                | Request::Fetch { .. }
+                | Request::Tree { .. }
+        );
+        (reads && !granted.read).then_some(Bar::Unread)
+    }
+
+    /// Looks up what is known of this peer now; what stands against it whatever it asks.
+    fn look_again(&mut self) -> Option<Bar> {
         let before = self.standing;
         if before == Standing::Nobody {
             return None;
@@ -176,15 +183,20 @@ impl Talk {
             });
         };
         self.standing = Standing::Known(peer.granted);
-        let reads = matches!(
-            request,
-            Request::List { .. }
-                | Request::Stat { .. }
-                | Request::Get { .. }
-                | Request::Fetch { .. }
-                | Request::Tree { .. }
-        );
-        (reads && !peer.granted.read).then_some(Bar::Unread)
+        None
+    }
+
+    /// Whether this peer may do this now, for one of many requests that came together:
+    /// those before it may have taken their time.
+    pub(super) fn still_allows(&mut self, right: Right) -> Result<(), Denied> {
+        let Some(bar) = self.look_again() else {
+            return self.allows(right);
+        };
+        Err(Denied {
+            refusal: bar.refusal(),
+            cause: bar.cause(),
+            detail: bar.words().to_owned(),
+        })
     }
 
     /// Looks at a proof of the code; who has it is pinned.

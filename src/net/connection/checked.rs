@@ -37,7 +37,8 @@ impl Talk {
         let mut wants = VecDeque::from([first]);
         self.gather(guard, codec, &mut wants)?;
         while !wants.is_empty() {
-            if let Err(denied) = self.allows(Right::Read) {
+            // Each turn anew: the one before it may have been a file of many gigabytes.
+            if let Err(denied) = self.still_allows(Right::Read) {
                 for want in wants {
                     self.refuse(guard, codec, want.path, denied.clone()).await?;
                 }
@@ -53,8 +54,6 @@ impl Talk {
             if let Some(open) = large.await? {
                 self.send_large(guard, codec, open).await?;
             }
-            // That took its time, and what waits was asked for before.
-            self.look_again();
         }
         Ok(After::Next)
     }

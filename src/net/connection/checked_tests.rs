@@ -94,6 +94,26 @@ async fn a_cold_tree_and_a_warm_one_send_the_same_bytes() {
     }
 }
 
+/// Who hashed it all first would be at it for minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_byte_waits_for_no_hashing() {
+    let bench = Bench::new(Rights::READ_ONLY);
+    bench.sparse("vast", 1 << 40);
+    let mut deck = bench.greet().await;
+    let Answer::Stretch { content, until } = deck.ask(&fetch("vast", 0, None)).await else {
+        panic!("no stretch");
+    };
+    assert_eq!((content.size, until), (1 << 40, 1 << 40));
+    let Answer::Run { offset, len } = deck.hear_all().await else {
+        panic!("no block");
+    };
+    assert_eq!((offset, len), (0, BLOCK));
+    assert_eq!(deck.take(len).await, vec![0; B]);
+    let Answer::Sealed { value: Some(_) } = deck.hear_all().await else {
+        panic!("no value");
+    };
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stretch_is_a_part_of_the_file_and_its_event_says_which() {
     let mut bench = Bench::new(Rights::READ_ONLY);

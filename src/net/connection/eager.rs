@@ -102,8 +102,7 @@ impl Talk {
             }
         }
         // A sender may take its time: what is granted now is what counts.
-        self.look_again();
-        if let Err(denied) = self.allows(Right::Upload) {
+        if let Err(denied) = self.still_allows(Right::Upload) {
             for xfer in xfers.into_iter().flatten() {
                 xfer.end(Outcome::Failed, denied.cause, &denied.detail);
             }

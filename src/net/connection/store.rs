@@ -207,8 +207,7 @@ impl Talk {
             )));
         }
         // It may have taken days: what is granted now is what counts.
-        self.look_again();
-        if let Err(denied) = self.allows(Right::Upload) {
+        if let Err(denied) = self.still_allows(Right::Upload) {
             return Ok(Verdict::No(denied));
         }
         let size = incoming.order.size;

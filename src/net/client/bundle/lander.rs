@@ -21,8 +21,8 @@ use crate::net::hub::XferGuard;
 use crate::net::store::landing::{Batch, Landing, Missing, Unlanded};
 use crate::net::wire::codec::Check;
 
-/// Contents that wait for the thread.
-const WAITING: usize = 32;
+/// Handfuls that wait for the thread.
+const WAITING: usize = 2;
 /// The longest a file waits for others to become durable with.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -43,7 +43,11 @@ pub(super) struct Lander {
 
 impl Lander {
     /// Starts it; what is to land is handed over.
-    pub(super) fn start(folders: Folders, check: Check, teller: Teller) -> (Self, Sender<Arrived>) {
+    pub(super) fn start(
+        folders: Folders,
+        check: Check,
+        teller: Teller,
+    ) -> (Self, Sender<Vec<Arrived>>) {
         let (hand, arriving) = mpsc::channel(WAITING);
         let shelf = Shelf {
             folders,
@@ -80,12 +84,14 @@ struct Shelf {
 }
 
 impl Shelf {
-    fn run(mut self, mut arriving: Receiver<Arrived>) {
-        while let Some(arrived) = arriving.blocking_recv() {
+    fn run(mut self, mut arriving: Receiver<Vec<Arrived>>) {
+        while let Some(handful) = arriving.blocking_recv() {
             if self.open.is_none() {
                 self.since = Instant::now();
             }
-            self.add(arrived);
+            for arrived in handful {
+                self.add(arrived);
+            }
             if self.since.elapsed() > PATIENCE {
                 self.commit();
             }

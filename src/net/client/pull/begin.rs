@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use tokio::task::spawn_blocking;
 
 use super::plan::Plan;
-use super::{Course, Pull, Seen, off_the_loop};
+use super::{Course, Pull, Seen, off_the_loop, proof};
 use crate::entity::{Direction, Outcome};
 use crate::net::client::dial::Failure;
 use crate::net::client::fetch::unlanded;
@@ -55,7 +55,7 @@ impl Pull {
             job: Some(self.job),
             dialect: tap.dialect(),
             direction: Direction::In,
-            proof: Outcome::CompleteHash,
+            proof: proof(self.check),
             path: self.path.clone(),
             size: Some(seen.size),
             offset,
