@@ -1,7 +1,8 @@
 //! What a server knows of its files' trees, and the hashing of those it does not know.
 //!
 //! A file whose values somebody wants is hashed once however many ask for it, at most
-//! [`SEATS`] files at a time in the whole server, and no longer than somebody waits.
+//! [`SEATS`] files at a time in the whole server, slice by slice in turn, and no longer
+//! than somebody waits.
 //! It knows open files, versions and values; it must never know a peer, a path or a
 //! dialect, and nothing is kept of a file that was touched a moment ago.
 
@@ -82,7 +83,7 @@ impl Forest {
         }
     }
 
-    /// One of the places for those that hash for long; `None` never comes.
+    /// One of the places for those that hash, for one slice; `None` never comes.
     pub async fn seat(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.seats).acquire_owned().await.ok()
     }
@@ -162,20 +163,19 @@ impl Asker {
 /// Makes one tree, as long as somebody waits for it.
 async fn make(forest: Arc<Forest>, making: Arc<Making>, source: Source) {
     let source = Arc::new(source);
-    let _seat = loop {
-        tokio::select! {
-            seat = forest.seat() => break seat,
-            () = making.told.closed() => {
-                if forest.is_deserted(&making, &source.version) {
-                    return;
-                }
-            }
-        }
-    };
     let mut first = 0;
     let over = loop {
+        // A seat is for one slice, and who has had his waits behind the others: however
+        // long some files are, a short one has its turn soon.
+        let seat = tokio::select! {
+            seat = forest.seat() => seat,
+            () = making.told.closed() => None,
+        };
         if forest.is_deserted(&making, &source.version) {
             return;
+        }
+        if seat.is_none() {
+            continue;
         }
         let end = blocks(source.size).min(first + SLICE);
         let from = Arc::clone(&source);

@@ -136,3 +136,23 @@ async fn a_doubted_tree_is_dropped_and_made_anew() {
     let _ = turn(&store, &forest, [want(Check::Anew)].into());
     assert_eq!(forest.trees().value(&source.version, 0), None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_short_file_has_its_turn_beside_endless_ones() {
+    let content = noise(100, 5);
+    let (dir, store) = store("short", &content);
+    let names: Vec<String> = (0..=SEATS).map(|n| n.to_string()).collect();
+    for name in &names {
+        let file = std::fs::File::create(dir.path().join(name)).unwrap();
+        file.set_len(1 << 43).unwrap();
+    }
+    let forest = Arc::new(Forest::default());
+    let ask = |name: &str| forest.ask(store.read(&name.into()).unwrap());
+    let mut endless: Vec<_> = names.iter().map(|name| ask(name)).collect();
+    // Every seat is taken.
+    for asker in endless.iter_mut().take(SEATS) {
+        timeout(DEADLINE, asker.news()).await.unwrap();
+    }
+    assert_eq!(whole(&mut ask("short")).await, Ok(root_of(&content)));
+    assert!(endless.iter().all(|asker| asker.told().over.is_none()));
+}

@@ -130,12 +130,14 @@ impl Talk {
         }
         let of = claims.len() as u64 * crate::net::tree::BLOCK;
         let forest = Arc::clone(&self.context.forest);
-        let _seat = self.waiting(guard, codec, (0, of), forest.seat()).await?;
         for (turn, slice) in (0..).zip(claims.chunks(SLICE)) {
             let parcel = Arc::clone(&incoming.parcel);
             let slice = slice.to_vec();
-            let work = spawn_blocking(move || super::incoming::recheck(&parcel, slice));
             let done = turn * SLICE as u64 * crate::net::tree::BLOCK;
+            let _seat = self
+                .waiting(guard, codec, (done, of), forest.seat())
+                .await?;
+            let work = spawn_blocking(move || super::incoming::recheck(&parcel, slice));
             let good = self.waiting(guard, codec, (done, of), work).await?;
             for (index, value) in good.unwrap_or_default() {
                 incoming.known.set(index, value);
