@@ -28,7 +28,7 @@ use crate::entity::{Dialect, DisplayName, Speak};
 use crate::event::Command;
 use crate::headless;
 use crate::model::{About, Badge, Role};
-use crate::net::client::dial::plainly;
+use crate::net::client::words::plainly;
 use crate::net::fence::give_up_writing;
 use crate::net::pump::Way;
 use crate::net::server::{Door, Limits, Serve};

@@ -225,6 +225,30 @@ fn page(request: u64, path: &str, names: &[&str], state: ListingState) -> What {
 }
 
 #[test]
+fn a_folder_read_again_is_shown_until_it_is_known_anew() {
+    let mut model = Model::new(about(Role::Dial));
+    let names = |model: &Model| -> Vec<String> {
+        let entries = model.remote.folder.entries.iter();
+        entries.map(|entry| entry.name.to_string()).collect()
+    };
+    for (what, due) in [
+        (page(1, "a", &["x"], ListingState::Whole), &["x"][..]),
+        (page(2, "a", &[], ListingState::More), &["x"]),
+        (page(2, "a", &["y"], ListingState::More), &["y"]),
+        (page(2, "a", &["z"], ListingState::Whole), &["y", "z"]),
+        (page(3, "a", &[], ListingState::More), &["y", "z"]),
+        // Now it is empty.
+        (page(3, "a", &[], ListingState::Whole), &[]),
+        (page(4, "a", &["x"], ListingState::Whole), &["x"]),
+        // Another one is nobody's to show.
+        (page(5, "b", &[], ListingState::More), &[]),
+    ] {
+        model.apply(&event(what), Duration::ZERO);
+        assert_eq!(names(&model), due);
+    }
+}
+
+#[test]
 fn pages_of_an_overtaken_question_are_not_mixed_in() {
     let mut model = Model::new(about(Role::Dial));
     for what in [
@@ -248,6 +272,16 @@ fn a_listing_with_a_lost_page_is_never_called_whole() {
     model.apply(&event(page(1, "", &["x"], ListingState::More)), at(0));
     let snapshot = Snapshot {
         lost: 3,
+        link: Some(Link::Connecting),
+        ..Snapshot::default()
+    };
+    model.apply(&event(What::Reset(snapshot)), at(0));
+    assert!(matches!(model.remote.folder.state, ListingState::Failed(_)));
+    // Nor one that was being read again.
+    model.apply(&event(page(2, "", &["x"], ListingState::Whole)), at(0));
+    model.apply(&event(page(3, "", &[], ListingState::More)), at(0));
+    let snapshot = Snapshot {
+        lost: 1,
         link: Some(Link::Connecting),
         ..Snapshot::default()
     };

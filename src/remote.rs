@@ -88,6 +88,8 @@ pub struct Folder {
     pub unlisted: u64,
     /// Whether it is whole.
     pub state: ListingState,
+    /// The list request that has begun to read it again; what is shown is from before.
+    pub anew: Option<u64>,
     /// Grows with every change; a cheap "has it changed?".
     pub edition: u64,
 }
@@ -100,6 +102,7 @@ impl Default for Folder {
             entries: Vec::new(),
             unlisted: 0,
             state: ListingState::More,
+            anew: None,
             edition: 0,
         }
     }
@@ -238,7 +241,8 @@ impl Remote {
             self.link = link.clone();
             self.link_since = now;
         }
-        if matches!(self.folder.state, ListingState::More) && snapshot.lost > 0 {
+        let coming = self.folder.state == ListingState::More || self.folder.anew.is_some();
+        if coming && snapshot.lost > 0 {
             // A page may be among the lost: never show a part as the whole.
             self.folder.state = ListingState::Failed(DisplayName::from(
                 "a part of the listing was lost; open the folder again",
@@ -276,6 +280,12 @@ impl Remote {
     fn list(&mut self, listing: &Listing) {
         let folder = &mut self.folder;
         if listing.request < folder.request {
+            return;
+        }
+        let anew = listing.request > folder.request && listing.path == folder.path;
+        if anew && listing.entries.is_empty() && listing.state == ListingState::More {
+            // What is shown stays until something else is known.
+            folder.anew = Some(listing.request);
             return;
         }
         if listing.request > folder.request {

@@ -226,6 +226,46 @@ fn whole_trees_are_identical_both_ways() {
 }
 
 #[test]
+fn a_port_that_speaks_tls_is_told_as_that() {
+    let state = TempDir::new().unwrap();
+    let door = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = door.local_addr().unwrap();
+    let served = std::thread::spawn(move || {
+        let (mut socket, _) = door.accept().unwrap();
+        let _ = socket.read(&mut [0; 64]);
+        // A fatal alert: unexpected message.
+        let _ = socket.write_all(&[0x15, 3, 3, 0, 2, 2, 10]);
+        let _ = socket.read(&mut [0; 64]);
+    });
+    let out = run(state.path(), &["ls", &url(addr, "")]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains("speaks TLS only: deck+tls://"), "{said}");
+    served.join().unwrap();
+}
+
+#[test]
+fn get_r_says_what_it_cannot_fetch() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let below = shared.path().join("a/b");
+    std::fs::create_dir_all(&below).unwrap();
+    std::fs::write(below.join("plain"), "x").unwrap();
+    for raw in [b"\xff".as_slice(), b"\xfe.txt"] {
+        std::fs::write(below.join(std::ffi::OsStr::from_bytes(raw)), "y").unwrap();
+    }
+    let server = Server::start(shared.path());
+    let out = run(state.path(), &["get", "-r", &server.url("a")]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{said}");
+    assert!(
+        said.contains("2 names in a are not fetched: no plain text"),
+        "{said}"
+    );
+    assert!(state.path().join("a/b/plain").exists());
+}
+
+#[test]
 fn put_r_makes_the_folders_its_target_lies_in() {
     let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
     let photos = state.path().join("photos");

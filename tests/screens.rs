@@ -322,8 +322,25 @@ fn pictures() {
     world.file("srv/iso/SHA256SUMS", &[b'x'; 512]);
     world.file("srv/iso/MIRRORS", &[b'x'; 2_310]);
     world.file("srv/notes.txt", &[b'x'; 12_288]);
-    let port = free_port();
-    let server = serve(&world, (120, 32), port);
+    let (port, secret) = (free_port(), free_port());
+    let [open, private] = [
+        format!("auto@127.0.0.1:{port}"),
+        format!("deck+tls@127.0.0.1:{secret}"),
+    ];
+    let args = [
+        "serve",
+        "srv",
+        "--listen",
+        &private,
+        "--listen",
+        &open,
+        "--allow-upload",
+    ];
+    let server = Pty::start(&binary(), &args, &world.0, (120, 32));
+    server.until("both doors and the code", |screen| {
+        screen.matches("listening").count() == 2 && code(screen).is_some()
+    });
+    let code = code(&server.text()).unwrap();
     let stop = Arc::new(AtomicBool::new(false));
     for (name, pace) in [
         ("backup-2026-11.tar.zst", 90),
@@ -335,23 +352,43 @@ fn pictures() {
     let mut half = TcpStream::connect(("127.0.0.1", port)).unwrap();
     half.write_all(&[0x49, 0x7E, 1, 0, 9, b'n']).unwrap();
     let _missing = stalled_reader(port, "no-such-file.txt");
-    let paced = slow_proxy(port, &stop);
-    let mut client = connect(&world, (120, 32), &format!("127.0.0.1:{paced}"));
+    let paced = slow_proxy(secret, &stop);
+    let url = format!("deck+tls://127.0.0.1:{paced}");
+    world.file("dl/report 2026.pdf", &[b'x'; 81_920]);
+    let mut client = Pty::start_with(
+        &binary(),
+        &["connect", &url, "-o", "dl"],
+        &world.0,
+        (120, 32),
+        &[("FERRYDECK_CODE", &code)],
+    );
     client.shows("notes.txt");
+    client.keys("2Gu");
+    client.shows("complete (hash)");
+    client.keys("1");
     client.keys("gg\r");
     client.shows("alpine");
     client.keys("\u{1}d");
-    client.shows("complete");
+    client.until("a download that is verified", |screen| {
+        screen.matches("complete (hash)").count() >= 2
+    });
     server.shows("timeout");
     std::thread::sleep(Duration::from_secs(if asked() { 7 } else { 0 }));
     let (ours, theirs) = (svg(&server.screen()), svg(&client.screen()));
     stop.store(true, SeqCst);
-    assert!(ours.contains("READ-ONLY") && theirs.contains("queue"));
+    assert!(ours.contains("UPLOADS") && ours.contains(&code) && ours.contains("deck+tls"));
+    assert!(theirs.contains("TLS pinned") && theirs.contains("report 2026.pdf"));
     if asked() {
         let assets = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets");
         std::fs::write(assets.join("server.svg"), ours).unwrap();
         std::fs::write(assets.join("client.svg"), theirs).unwrap();
     }
+}
+
+/// The code a dashboard shows: four groups of four.
+fn code(screen: &str) -> Option<String> {
+    let is_code = |word: &&str| word.len() == 19 && word.split('-').all(|part| part.len() == 4);
+    screen.split_whitespace().find(is_code).map(str::to_owned)
 }
 
 fn asked() -> bool {

@@ -13,6 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::private::Keys;
+use super::words::plainly;
 use crate::entity::Dialect;
 use crate::net::hub::is_loopback;
 use crate::net::pipe::Pipe;
@@ -224,7 +225,8 @@ impl Line {
     async fn hear_on(&mut self) -> Result<Answer, Failure> {
         let mut hushed = false;
         loop {
-            if let Some((used, answer)) = self.codec.decode(&self.input)? {
+            let heard = self.codec.decode(&self.input);
+            if let Some((used, answer)) = heard.map_err(|fault| self.misheard(fault))? {
                 self.input.drain(..used);
                 return Ok(answer);
             }
@@ -269,6 +271,15 @@ impl Line {
         }
     }
 
+    /// What cannot be read; a server that answers with an alert of TLS is told apart.
+    fn misheard(&self, fault: Malformed) -> Failure {
+        const ALERT: [u8; 2] = [0x15, 3];
+        if self.input.starts_with(&ALERT) && !self.pipe.is_tls() {
+            return Failure::new("malformed", "this port speaks TLS only: deck+tls:// it is");
+        }
+        fault.into()
+    }
+
     /// A close before the end: in deck, whose ends are told, the connection's fault.
     fn cut(&self, cut: Malformed) -> Failure {
         if self.codec.dialect().is_deck() {
@@ -306,27 +317,6 @@ pub(super) fn codec_of(target: &Target) -> Result<Box<dyn ClientCodec>, Failure>
 fn codec_speaking(dialect: Dialect, target: &Target) -> Result<Box<dyn ClientCodec>, Failure> {
     client_codec_counting(dialect, target.clients)
         .map_err(|cannot| Failure::new("unsupported", cannot.detail))
-}
-
-/// The system's words without its numbers: `(os error 111)` tells a person nothing.
-pub fn plainly(words: &str) -> String {
-    const NUMBER: &str = " (os error ";
-    let mut out = String::with_capacity(words.len());
-    let mut rest = words;
-    while let Some((before, after)) = rest.split_once(NUMBER) {
-        out.push_str(before);
-        match after.split_once(')') {
-            Some((number, behind)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
-                rest = behind;
-            }
-            _ => {
-                out.push_str(NUMBER);
-                rest = after;
-            }
-        }
-    }
-    out.push_str(rest);
-    out
 }
 
 fn is_reset(error: &std::io::Error) -> bool {

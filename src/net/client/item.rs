@@ -197,6 +197,7 @@ impl Item {
                 pool,
                 stop,
                 teller,
+                hub,
             })),
             (None, Kind::File) => Attempt::Pull(Box::new(Pull {
                 job,

@@ -52,6 +52,7 @@ pub(super) struct Inward {
     pub(super) pool: Arc<Pool>,
     pub(super) stop: CancellationToken,
     pub(super) teller: Teller,
+    pub(super) hub: Arc<Hub>,
 }
 
 impl Inward {
@@ -95,6 +96,12 @@ impl Inward {
                 }
             };
             self.sort(&mut tour, &place, &here, entries, &counts);
+        }
+        let left = tour.unlisted();
+        if left > 0 {
+            let shown = self.path.shown();
+            let words = format!("{left} names in {shown} are not fetched: no plain text");
+            self.hub.note("not_fetched", &words);
         }
         Ok(Finish::Walked {
             bytes: counts.bytes(),

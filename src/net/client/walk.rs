@@ -35,6 +35,7 @@ pub(super) struct Tour {
     pool: Arc<Pool>,
     ahead: Vec<Place>,
     room: usize,
+    unlisted: u64,
     endurance: Endurance,
 }
 
@@ -50,6 +51,7 @@ impl Tour {
                 depth: 0,
             }],
             room: NAMES,
+            unlisted: 0,
             endurance,
         }
     }
@@ -82,6 +84,11 @@ impl Tour {
         }
     }
 
+    /// Names the server has counted and not told, being no plain text.
+    pub(super) const fn unlisted(&self) -> u64 {
+        self.unlisted
+    }
+
     /// Goes down into a folder of a place, later.
     pub(super) fn enter(&mut self, place: &Place, name: &str) -> Result<(), Failure> {
         if place.depth >= DEEPEST {
@@ -100,7 +107,7 @@ impl Tour {
         let mut tap = self.pool.line().await?;
         let path = path.clone();
         tap.ask(&Request::List { path }).await?;
-        let mut entries = Vec::new();
+        let (mut entries, mut unlisted) = (Vec::new(), 0_u64);
         loop {
             match tap.hear().await? {
                 Answer::Page(page) => {
@@ -111,7 +118,9 @@ impl Tour {
                         return Err(Failure::new("too_many", words));
                     }
                     entries.extend(page.entries);
+                    unlisted = unlisted.saturating_add(page.unlisted);
                     if !page.more {
+                        self.unlisted = self.unlisted.saturating_add(unlisted);
                         tap.close();
                         self.pool.keep(tap);
                         return Ok(entries);

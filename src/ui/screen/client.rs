@@ -111,12 +111,14 @@ impl Screen {
     fn open(&mut self, to: RemotePath, land_on: Option<Box<str>>, model: &Model) -> Reaction {
         let folder = (&model.remote.folder).into();
         self.files.depart(to.clone(), land_on, folder);
+        self.seen.forget_there();
         Reaction::Tell(vec![Command::Open(to)])
     }
 
     fn look(&mut self, to: PathBuf, land_on: Option<Box<str>>, model: &Model) -> Reaction {
         let here = (&model.remote.here).into();
         self.local.depart(to.clone(), land_on, here);
+        self.seen.forget_here();
         Reaction::Tell(vec![Command::LookLocal(to)])
     }
 

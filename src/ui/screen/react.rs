@@ -68,6 +68,9 @@ impl Screen {
             match binding.action {
                 Action::Escape => {}
                 Action::Yes => self.note("not before all of it is counted"),
+                Action::Upload if !self.takes_uploads(model) => {
+                    self.note("this server takes no uploads from us");
+                }
                 _ => self.note(&format!(
                     "{}: nothing to {} here",
                     binding.shown, binding.word

@@ -60,6 +60,20 @@ impl Seen {
         std::mem::take(&mut self.errands)
     }
 
+    /// Another remote folder is opened: listing this one again would overtake that.
+    pub(super) fn forget_there(&mut self) {
+        self.there.is = false;
+        self.errands
+            .retain(|errand| !matches!(errand, Command::Open(_)));
+    }
+
+    /// The same of the local folder.
+    pub(super) fn forget_here(&mut self) {
+        self.here.is = false;
+        self.errands
+            .retain(|errand| !matches!(errand, Command::LookLocal(_)));
+    }
+
     pub(super) const fn is_stale(&self) -> bool {
         self.there.is || self.here.is
     }

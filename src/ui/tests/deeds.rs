@@ -584,3 +584,21 @@ fn what_is_checked_is_told_as_far_as_it_is() {
         "{plain}"
     );
 }
+
+#[test]
+fn a_folder_that_is_opened_is_not_overtaken_by_the_one_listed_again() {
+    let mut world = world::pairing();
+    let mut screen = at(&world);
+    frame(&world, &mut screen);
+    world.tick(2_000);
+    world.answer("made", "said so");
+    // The key's own look at the model notices the change, then the key opens a folder.
+    let command = told(keys(&mut screen, &world, "gg\n"));
+    assert!(
+        matches!(&command, Command::Open(path) if path.parent() == RemotePath::from("iso")),
+        "{command:?}"
+    );
+    frame(&world, &mut screen);
+    let errands = screen.errands();
+    assert!(errands.is_empty(), "{errands:?}");
+}

@@ -1,0 +1,25 @@
+//! Words of the operating system, made plain for a person.
+//!
+//! Text in, text out: it knows no connection and no screen, and must never decide by
+//! what the words say.
+
+/// The system's words without its numbers: `(os error 111)` tells a person nothing.
+pub fn plainly(words: &str) -> String {
+    const NUMBER: &str = " (os error ";
+    let mut out = String::with_capacity(words.len());
+    let mut rest = words;
+    while let Some((before, after)) = rest.split_once(NUMBER) {
+        out.push_str(before);
+        match after.split_once(')') {
+            Some((number, behind)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                rest = behind;
+            }
+            _ => {
+                out.push_str(NUMBER);
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
+}
