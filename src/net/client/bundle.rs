@@ -6,15 +6,18 @@
 //! batches (`lander`). A file that is bad, refused or gone stops no other.
 
 mod lander;
+mod work;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::lander::{Arrived, Lander, admit};
+use self::work::{Watch, Work};
 use super::Teller;
 use super::dial::Failure;
 use super::fetch::Finish;
@@ -70,23 +73,6 @@ pub(super) struct Bundle {
 /// The folders a bundle goes into.
 type Folders = HashMap<String, Arc<Landing>>;
 
-/// What is still to come.
-#[derive(Debug, Default)]
-struct Work {
-    left: VecDeque<Good>,
-    /// Asked for, in order, and not yet here.
-    open: VecDeque<Good>,
-}
-
-impl Work {
-    /// A line broke: what was asked for has to be asked for again.
-    fn reopen(&mut self) {
-        while let Some(good) = self.open.pop_back() {
-            self.left.push_front(good);
-        }
-    }
-}
-
 /// What became of one answer.
 enum Came {
     /// It is on its way to the disk, or at its end.
@@ -104,23 +90,27 @@ impl Bundle {
             return;
         };
         let (lander, hand) = Lander::start(folders, self.check, self.teller.clone());
-        let mut work = Work {
-            left: work,
-            open: VecDeque::new(),
-        };
+        let mut work = Work::new(work);
+        let mut watch = Watch::new(&work);
         let leaving = self.leaving.clone();
-        let stopped = tokio::select! {
-            biased;
-            () = leaving.cancelled() => true,
-            () = self.fetch(&mut work, &hand) => false,
-        };
-        drop(hand);
-        if stopped {
-            work.reopen();
-            for good in work.left {
-                self.teller.of(good.job).ended(Finish::Stopped);
+        loop {
+            let moved = Arc::clone(&work.moved);
+            tokio::select! {
+                biased;
+                () = leaving.cancelled() => {
+                    work.reopen();
+                    work.stop(&self.teller, |_| true);
+                    break;
+                }
+                () = self.fetch(&mut work, &hand) => break,
+                // On a silent line nobody would hear of it before the silence is over.
+                () = watch.given_up(&moved) => {
+                    work.reopen();
+                    work.stop(&self.teller, |good| good.stop.is_cancelled());
+                }
             }
         }
+        drop(hand);
         lander.finish().await;
     }
 
@@ -254,6 +244,7 @@ impl Bundle {
             } => return Err(Failure::refused(Refusal::Leaving)),
             Answer::Refused { refusal } => {
                 tap.close();
+                work.moved.fetch_add(1, Relaxed);
                 if let Some(good) = work.open.pop_front() {
                     let failure = Failure::refused(refusal);
                     self.teller.of(good.job).ended(Finish::Failed(failure));
@@ -268,9 +259,18 @@ impl Bundle {
         let dialect = tap.dialect();
         let xfer = (content.size <= SMALL).then(|| self.begin(guard, dialect, good, &content));
         let taken = self.content(tap, &content, xfer.as_ref()).await?;
+        // Room first: whatever cuts this short must not lose what has left the list. The
+        // lander is gone only if it panicked; then whoever watches this task tells the end.
+        let Ok(room) = hand.reserve().await else {
+            return Err(Failure::new(
+                "panicked",
+                "a fault in ferrydeck: nobody lands files",
+            ));
+        };
         let Some(good) = work.open.pop_front() else {
             return Err(Failure::unexpected());
         };
+        work.moved.fetch_add(1, Relaxed);
         tap.close();
         let Some(xfer) = xfer else {
             // It is no small file any more: it comes by itself.
@@ -283,19 +283,12 @@ impl Bundle {
             xfer.end(Outcome::Failed, "corrupt", "it did not agree with its hash");
             return Ok(Came::Again(good));
         };
-        let arrived = Arrived {
+        room.send(Arrived {
             good,
             bytes,
             mtime: content.mtime,
             xfer,
-        };
-        // The lander is gone only if it panicked; the item's end is told then too.
-        if let Err(lost) = hand.send(arrived).await {
-            let failure = Failure::new("panicked", "a fault in ferrydeck: nobody lands files");
-            self.teller
-                .of(lost.0.good.job)
-                .ended(Finish::Failed(failure));
-        }
+        });
         Ok(Came::Done)
     }
 
