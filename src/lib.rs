@@ -8,8 +8,10 @@
 //!
 //! ```text
 //!                main · lib · launch        parse, open, bind, start
+//!                      system               what the kernel is asked at the start
 //!                        app                the one loop with a screen
-//!        ui ∥ headless ∥ errand ∥ cli       what a person or a script sees
+//!          ui ∥ headless ∥ errand          what a person or a script sees
+//!                  address · cli             what was typed
 //!     net ∥ model, remote                   blind to each other
 //!                  line · rate              words for an event; bytes a second
 //!                       event               all that crosses between the wings
@@ -32,6 +34,19 @@
 //! ([`meter`]) handed over at birth and read once a frame. [`app`] folds events
 //! into a [`model::Model`] and lets [`ui`] draw it; [`headless`] writes the same
 //! feed as lines; [`errand`] runs `get` and `ls`.
+//!
+//! # How deck moves a file
+//!
+//! By blocks of 4 MiB, each with its value in the file's BLAKE3 tree (`net::tree`). A
+//! server keeps the trees it has made or sent (`net::connection`'s `forest`) and sends
+//! what it does not know all the same, hashing the bytes that leave (`checked`); many
+//! small answers go together (`small`, and `eager` the other way). Whoever takes a file
+//! in, either side, holds it in a parcel of the landing (`net::store::landing`): a part
+//! and a state beside the target, which tell after any kill what has been checked. A
+//! client splits a large file among lines of its pool (`net::client`'s `pull`), sends one
+//! (`push`), or moves hundreds of small ones over one line (`bundle`, `sheaf`). A folder
+//! is walked (`trip`), and its files join the queue; the queue outlives the client
+//! (`saved`).
 //!
 //! # Who is at the other end
 //!

@@ -24,7 +24,7 @@ pub use list::Lister;
 pub use naming::{unportable, unwritable};
 pub use source::{Fate, Source};
 
-use self::landing::{Floor, Ground, Landing, Make, Parts};
+use self::landing::{Floor, Ground, Landing, Make};
 use self::source::version;
 use crate::entity::{Entry, Kind, RemotePath};
 use crate::net::wire::codec::{Refusal, Version};
@@ -179,15 +179,8 @@ impl Store {
         Ok(Self {
             root,
             dotfiles,
-            ground: Arc::new(Ground::new(Parts::Swept)),
+            ground: Arc::default(),
         })
-    }
-
-    /// Leaves unfinished parts where they are, however old (`--keep-parts`).
-    #[must_use]
-    pub fn keeping_parts(mut self) -> Self {
-        self.ground = Arc::new(Ground::new(Parts::Kept));
-        self
     }
 
     /// Opens a file for sending.

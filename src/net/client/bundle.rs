@@ -6,15 +6,18 @@
 //! batches (`lander`). A file that is bad, refused or gone stops no other.
 
 mod lander;
+mod work;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::sync::mpsc::Sender;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::lander::{Arrived, Lander, admit};
+use self::work::{Watch, Work};
 use super::Teller;
 use super::dial::Failure;
 use super::fetch::Finish;
@@ -74,26 +77,6 @@ pub(super) struct Bundle {
 /// The folders a bundle goes into.
 type Folders = HashMap<String, Arc<Landing>>;
 
-/// What is still to come.
-#[derive(Debug, Default)]
-struct Work {
-    left: VecDeque<Good>,
-    /// Asked for, in order, and not yet here.
-    open: VecDeque<Good>,
-    /// Here, and not yet handed to the landing thread: waking it for each costs
-    /// more than landing it.
-    here: Vec<Arrived>,
-}
-
-impl Work {
-    /// A line broke: what was asked for has to be asked for again.
-    fn reopen(&mut self) {
-        while let Some(good) = self.open.pop_back() {
-            self.left.push_front(good);
-        }
-    }
-}
-
 /// What became of one answer.
 enum Came {
     /// It is on its way to the disk, or at its end.
@@ -111,24 +94,28 @@ impl Bundle {
             return;
         };
         let (lander, hand) = Lander::start(folders, self.check, self.teller.clone());
-        let mut work = Work {
-            left: work,
-            ..Work::default()
-        };
+        let mut work = Work::new(work);
+        let mut watch = Watch::new(&work);
         let leaving = self.leaving.clone();
-        let stopped = tokio::select! {
-            biased;
-            () = leaving.cancelled() => true,
-            () = self.fetch(&mut work, &hand) => false,
-        };
-        self.hand_over(&mut work, &hand).await;
-        drop(hand);
-        if stopped {
-            work.reopen();
-            for good in work.left {
-                self.teller.of(good.job).ended(Finish::Stopped);
+        loop {
+            let moved = Arc::clone(&work.moved);
+            tokio::select! {
+                biased;
+                () = leaving.cancelled() => {
+                    work.reopen();
+                    work.stop(&self.teller, |_| true);
+                    break;
+                }
+                () = self.fetch(&mut work, &hand) => break,
+                // On a silent line nobody would hear of it before the silence is over.
+                () = watch.given_up(&moved) => {
+                    work.reopen();
+                    work.stop(&self.teller, |good| good.stop.is_cancelled());
+                }
             }
         }
+        self.hand_over(&mut work, &hand).await;
+        drop(hand);
         lander.finish().await;
     }
 
@@ -264,6 +251,7 @@ impl Bundle {
             } => return Err(Failure::refused(Refusal::Leaving)),
             Answer::Refused { refusal } => {
                 tap.close();
+                work.moved.fetch_add(1, Relaxed);
                 if let Some(good) = work.open.pop_front() {
                     let failure = Failure::refused(refusal);
                     self.teller.of(good.job).ended(Finish::Failed(failure));
@@ -281,6 +269,7 @@ impl Bundle {
         let Some(good) = work.open.pop_front() else {
             return Err(Failure::unexpected());
         };
+        work.moved.fetch_add(1, Relaxed);
         tap.close();
         let Some(xfer) = xfer else {
             // It is no small file any more: it comes by itself.
@@ -293,29 +282,25 @@ impl Bundle {
             xfer.end(Outcome::Failed, "corrupt", "it did not agree with its hash");
             return Ok(Came::Again(good));
         };
-        let arrived = Arrived {
+        work.here.push(Arrived {
             good,
             bytes,
             mtime: content.mtime,
             xfer,
-        };
-        work.here.push(arrived);
+        });
         Ok(Came::Done)
     }
 
-    /// Hands what is here to the landing thread.
+    /// Hands what is here to the landing thread. Cancel safe: room comes first.
     async fn hand_over(&self, work: &mut Work, hand: &Sender<Vec<Arrived>>) {
         if work.here.is_empty() {
             return;
         }
-        // The lander is gone only if it panicked; the items' end is told then too.
-        if let Err(lost) = hand.send(std::mem::take(&mut work.here)).await {
-            for arrived in lost.0 {
-                let failure = Failure::new("panicked", "a fault in ferrydeck: nobody lands files");
-                self.teller
-                    .of(arrived.good.job)
-                    .ended(Finish::Failed(failure));
-            }
+        // The lander is gone only if it panicked; then whoever watches this task tells
+        // the items' end.
+        match hand.reserve().await {
+            Ok(room) => room.send(std::mem::take(&mut work.here)),
+            Err(_) => work.here.clear(),
         }
     }
 

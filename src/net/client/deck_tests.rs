@@ -778,6 +778,29 @@ async fn what_has_grown_since_it_was_listed_comes_by_itself() {
     bench.leave().await;
 }
 
+/// Who gives a file up is not kept waiting until the server's silence counts as one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_file_is_given_up_at_once_on_a_silent_line() {
+    let (world, addr) = World::serve(&[], |_, request| match request {
+        Request::Fetch { .. } => Fault::Silence,
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let want = |name| Wanted::file(RemotePath::from(name), Some(7));
+    bench.command(Command::Fetch(["a", "b", "c"].map(want).into()));
+    let asked = async {
+        while world.fetches().is_empty() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, asked).await.unwrap();
+    bench.command(Command::Cancel(JobId(2)));
+    assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
+    let silent = |(_, told): &(JobId, Arc<Job>)| matches!(told.state, JobState::Waiting { .. });
+    assert!(!bench.told.iter().any(silent), "{:?}", bench.told);
+    bench.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_bundle_whose_line_breaks_goes_on() {
     let files = small(100);

@@ -29,7 +29,6 @@ use rustix::io::Errno;
 pub use self::batch::Batch;
 pub use self::folder::{MAX_DEPTH, Missing};
 pub(super) use self::ground::Ground;
-pub use self::ground::Parts;
 pub use self::parcel::{Found, Parcel};
 pub use self::part::Part;
 pub use self::state::Mark;
@@ -108,20 +107,9 @@ impl Landing {
     /// Opens a folder that is there, and clears away what nobody holds any more:
     /// temporaries, and unfinished parts that are older than 7 days.
     pub fn open(dir: &Path, dotfiles: Dotfiles, floor: Floor, make: Make) -> io::Result<Self> {
-        Self::open_with(dir, dotfiles, floor, make, Parts::Swept)
-    }
-
-    /// As [`Self::open`], with a say in what becomes of old unfinished parts.
-    pub fn open_with(
-        dir: &Path,
-        dotfiles: Dotfiles,
-        floor: Floor,
-        make: Make,
-        parts: Parts,
-    ) -> io::Result<Self> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir = File::from(openat(CWD, dir, flags, Mode::empty())?);
-        Self::on(dir, dotfiles, floor, make, Arc::new(Ground::new(parts)))
+        Self::on(dir, dotfiles, floor, make, Arc::default())
     }
 
     /// A folder that is open for reading, on common ground with others of its tree.

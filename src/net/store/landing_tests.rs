@@ -331,7 +331,7 @@ fn a_sweep_never_takes_a_living_part() {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                    super::ground::sweep(&landing.dir, Parts::Swept);
+                    super::ground::sweep(&landing.dir);
                 }
             });
             let failed = (0..150).find_map(|_| match landing.begin("a", Some(1)) {

@@ -30,10 +30,15 @@ impl Pull {
     ) -> Result<Arc<Mutex<Plan>>, Failure> {
         let mark = self.mark(seen)?;
         let (landing, name, size) = (Arc::clone(landing), self.name.clone(), seen.size);
+        let stop = self.stop.clone();
         let opened = off_the_loop(move || -> Result<_, Unlanded> {
             let (parcel, found) = landing.resume(&name, &mark, size)?;
             let mut plan = Plan::new(size);
             for (index, value) in parcel.claims() {
+                if stop.is_cancelled() {
+                    // Nobody waits any more, and the part is wanted free for the next try.
+                    return Err(Unlanded::Busy);
+                }
                 if index < blocks(size) && parcel.recheck(index, &value)? {
                     plan.have(index, value);
                 } else {

@@ -28,34 +28,15 @@ const REMEMBERED: usize = 4_096;
 /// Folders held open at the most because a name in them is not durable yet.
 const UNSETTLED: usize = 64;
 
-/// What becomes of unfinished parts that are older than 7 days.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parts {
-    /// They are removed when their folder is next used.
-    Swept,
-    /// They stay (`--keep-parts`).
-    Kept,
-}
-
 /// Common ground of the folders of one tree.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::net::store) struct Ground {
-    parts: Parts,
     swept: Mutex<HashMap<Place, Instant>>,
     unsettled: Mutex<HashMap<Place, Arc<OwnedFd>>>,
     brink: Mutex<()>,
 }
 
 impl Ground {
-    pub(in crate::net::store) fn new(parts: Parts) -> Self {
-        Self {
-            parts,
-            swept: Mutex::default(),
-            unsettled: Mutex::default(),
-            brink: Mutex::default(),
-        }
-    }
-
     /// Held from the look at the room there is until it is taken: else several would
     /// take the same.
     pub(super) fn brink(&self) -> MutexGuard<'_, ()> {
@@ -76,7 +57,7 @@ impl Ground {
                 return;
             }
         }
-        sweep(dir, self.parts);
+        sweep(dir);
     }
 
     /// Notes that names in a folder have changed and are not durable yet.
@@ -119,7 +100,7 @@ impl Ground {
 }
 
 /// Removes what no living process holds.
-pub(super) fn sweep(dir: &OwnedFd, parts: Parts) {
+pub(super) fn sweep(dir: &OwnedFd) {
     let Ok(names) = Dir::read_from(dir) else {
         return;
     };
@@ -135,7 +116,7 @@ pub(super) fn sweep(dir: &OwnedFd, parts: Parts) {
                 let _ = unlinkat(dir, name, AtFlags::empty());
             }
         } else if let Some(stem) = stem(bytes, ".part") {
-            if parts == Parts::Swept && is_old(dir, &stem) {
+            if is_old(dir, &stem) {
                 remove_unfinished(dir, &stem, OFlags::empty());
             }
         } else if let Some(stem) = stem(bytes, ".state")

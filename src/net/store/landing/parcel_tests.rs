@@ -14,7 +14,7 @@ use assert_fs::TempDir;
 use blake3::hazmat::{HasherExt as _, Mode as Tree, merge_subtrees_root};
 use rustix::fs::{CWD, mknodat};
 
-use super::super::{Make, Parts};
+use super::super::Make;
 use super::*;
 use crate::net::store::Dotfiles;
 
@@ -555,47 +555,38 @@ fn old_parts_and_orphaned_states_are_swept_and_the_rest_stays() {
         file.set_modified(then).unwrap();
     };
     let content = content(5);
-    for parts in [Parts::Swept, Parts::Kept] {
-        let dir = TempDir::new().unwrap();
-        for name in ["old", "young", "half", "held", "landed"] {
-            leave_one(&dir, name, &content);
-        }
-        for path in beside(&dir, "old").iter().chain(&beside(&dir, "held")) {
-            age(path, week + Duration::from_mins(1));
-        }
-        for path in &beside(&dir, "young") {
-            age(path, week.checked_sub(Duration::from_mins(1)).unwrap());
-        }
-        // The time of the content, not of the work on it.
-        age(&beside(&dir, "half")[0], 100 * week);
-        std::fs::remove_file(&beside(&dir, "landed")[0]).unwrap();
-        let held = File::open(&beside(&dir, "held")[0]).unwrap();
-        flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
-        // Like ours and not ours.
-        for name in [
-            ".ferrydeck-x.part",
-            ".ferrydeck-0123456789abcdeg.state",
-            "x.part",
-        ] {
-            std::fs::write(dir.path().join(name), "").unwrap();
-            age(&dir.path().join(name), 100 * week);
-        }
-        Landing::open_with(
-            dir.path(),
-            Dotfiles::Hidden,
-            Floor::Bytes(0),
-            Make::Best,
-            parts,
-        )
-        .unwrap();
-        let stays = |name| beside(&dir, name).map(|path| path.exists());
-        assert_eq!(stays("old"), [parts == Parts::Kept; 2]);
-        assert_eq!(stays("young"), [true; 2]);
-        assert_eq!(stays("half"), [true; 2]);
-        assert_eq!(stays("held"), [true; 2]);
-        assert_eq!(stays("landed"), [false; 2], "what landed has no state");
-        assert!(names(&dir).len() >= 9);
+    let dir = TempDir::new().unwrap();
+    for name in ["old", "young", "half", "held", "landed"] {
+        leave_one(&dir, name, &content);
     }
+    for path in beside(&dir, "old").iter().chain(&beside(&dir, "held")) {
+        age(path, week + Duration::from_mins(1));
+    }
+    for path in &beside(&dir, "young") {
+        age(path, week.checked_sub(Duration::from_mins(1)).unwrap());
+    }
+    // The time of the content, not of the work on it.
+    age(&beside(&dir, "half")[0], 100 * week);
+    std::fs::remove_file(&beside(&dir, "landed")[0]).unwrap();
+    let held = File::open(&beside(&dir, "held")[0]).unwrap();
+    flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
+    // Like ours and not ours.
+    for name in [
+        ".ferrydeck-x.part",
+        ".ferrydeck-0123456789abcdeg.state",
+        "x.part",
+    ] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+        age(&dir.path().join(name), 100 * week);
+    }
+    Landing::open(dir.path(), Dotfiles::Hidden, Floor::Bytes(0), Make::Best).unwrap();
+    let stays = |name| beside(&dir, name).map(|path| path.exists());
+    assert_eq!(stays("old"), [false; 2]);
+    assert_eq!(stays("young"), [true; 2]);
+    assert_eq!(stays("half"), [true; 2]);
+    assert_eq!(stays("held"), [true; 2]);
+    assert_eq!(stays("landed"), [false; 2], "what landed has no state");
+    assert!(names(&dir).len() >= 9);
 }
 
 #[test]
@@ -606,7 +597,7 @@ fn a_sweep_never_takes_a_living_parcel() {
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !over.load(std::sync::atomic::Ordering::Relaxed) {
-                ground::sweep(&landing.dir, Parts::Swept);
+                ground::sweep(&landing.dir);
             }
         });
         let failed = (0..300).find_map(|_| {
