@@ -256,16 +256,14 @@ impl Bundle {
         let Some(good) = work.open.front() else {
             return Err(Failure::unexpected());
         };
-        let dialect = tap.dialect();
-        let xfer = (content.size <= SMALL).then(|| self.begin(guard, dialect, good, &content));
+        let is_small = content.size <= SMALL;
+        let xfer = is_small.then(|| self.begin(guard, tap.dialect(), good, &content));
         let taken = self.content(tap, &content, xfer.as_ref()).await?;
         // Room first: whatever cuts this short must not lose what has left the list. The
         // lander is gone only if it panicked; then whoever watches this task tells the end.
         let Ok(room) = hand.reserve().await else {
-            return Err(Failure::new(
-                "panicked",
-                "a fault in ferrydeck: nobody lands files",
-            ));
+            let words = "a fault in ferrydeck: nobody lands files";
+            return Err(Failure::new("panicked", words));
         };
         let Some(good) = work.open.pop_front() else {
             return Err(Failure::unexpected());
@@ -274,9 +272,8 @@ impl Bundle {
         tap.close();
         let Some(xfer) = xfer else {
             // It is no small file any more: it comes by itself.
-            self.teller
-                .of(good.job)
-                .ended(Finish::Alone { size: content.size });
+            let alone = Finish::Alone { size: content.size };
+            self.teller.of(good.job).ended(alone);
             return Ok(Came::Done);
         };
         let Some(bytes) = taken else {
