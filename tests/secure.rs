@@ -28,7 +28,7 @@ use ferrydeck::net::pipe::Known;
 use ferrydeck::net::tls::{Identity, know};
 use ferrydeck::net::wire::client_codec;
 use ferrydeck::net::wire::codec::{
-    Answer, Check, ClientCodec, Mac, Pace, Refusal, Request, Taken, Terms, Version,
+    Answer, Check, ClientCodec, Detail, Mac, Pace, Refusal, Request, Taken, Terms, Version,
 };
 use rustls::Connection;
 use serde_json::Value;
@@ -855,6 +855,81 @@ fn an_upload_under_way_does_not_land_behind_a_revoke() {
         assert_eq!(ended["outcome"], "failed", "{ended}");
         assert!(!scene.served().join(name).exists());
     }
+}
+
+/// Whatever the flags allow: without its grant each request is refused, and nothing is done.
+#[test]
+fn no_request_goes_beyond_its_grant() {
+    let scene = Scene::new();
+    let mut server = scene.serve(&["--allow-upload", "--allow-rename", "--allow-delete"]);
+    let identity = stranger();
+    let (mut peer, rights) = paired(&mut server, &identity);
+    assert_eq!(rights, Rights::NEWCOMER);
+    let pin = identity.pin().to_string();
+    let grants = |word: &str, rights: &[&str]| {
+        let words = [&[word, &pin[..8]], rights].concat();
+        assert_eq!(scene.peers(&words).0, Some(0));
+    };
+    grants("revoke", &["read", "upload", "rename", "delete"]);
+    let path = || RemotePath::from("a.txt");
+    let fresh = || RemotePath::from("b");
+    let store = |pace| Request::Store {
+        path: fresh(),
+        size: 0,
+        terms: Box::new(Terms {
+            source: Version::new(b"mark").unwrap(),
+            mtime: None,
+            taken: Taken::Refuse,
+            check: Check::Blocks,
+            pace,
+        }),
+    };
+    let requests = [
+        list(),
+        Request::Stat { path: path() },
+        Request::Get {
+            path: path(),
+            offset: 0,
+            version: None,
+        },
+        Request::Fetch {
+            path: path(),
+            offset: 0,
+            until: None,
+            version: None,
+            check: Check::Blocks,
+        },
+        Request::Tree {
+            path: path(),
+            version: None,
+            detail: Detail::Root,
+        },
+        store(Pace::Asked),
+        Request::MakeFolder { path: fresh() },
+        Request::Rename {
+            from: path(),
+            to: fresh(),
+        },
+        Request::Delete { path: path() },
+    ];
+    for request in &requests {
+        assert_eq!(refusal(peer.ask(request)), Refusal::NotAllowed);
+        server.cause("refused", "not_granted");
+    }
+    let mut eager = Vec::new();
+    peer.codec.ask(&store(Pace::Eager), &mut eager).unwrap();
+    peer.codec.close(Ok(None), &mut eager);
+    peer.send(&eager).unwrap();
+    assert_eq!(refusal(peer.answer()), Refusal::NotAllowed);
+    server.cause("refused", "not_granted");
+    let names: Vec<_> = std::fs::read_dir(scene.served())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(names, ["a.txt"]);
+    // The same connection, granted again.
+    grants("grant", &["rename"]);
+    assert!(matches!(peer.ask(&requests[7]), Some(Answer::Renamed)));
 }
 
 #[test]

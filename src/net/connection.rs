@@ -3,7 +3,7 @@
 //! Speaks no dialect itself: bytes go to a codec, requests go to the store,
 //! payload goes through the pump. It knows the hub it is registered with and
 //! the limits it runs under; it never sees a path of the disk, and it returns
-//! an [`End`], not an error (law 7). Waits on the peer end by the sweep's
+//! an [`crate::entity::End`], not an error (law 7). Waits on the peer end by the sweep's
 //! sentence, except the one exact clock (`Dialect::times_request`).
 
 mod admit;

@@ -263,8 +263,8 @@ impl Bundle {
         let Some(good) = work.open.front() else {
             return Err(Failure::unexpected());
         };
-        let dialect = tap.dialect();
-        let xfer = (content.size <= SMALL).then(|| self.begin(guard, dialect, good, &content));
+        let is_small = content.size <= SMALL;
+        let xfer = is_small.then(|| self.begin(guard, tap.dialect(), good, &content));
         let taken = self.content(tap, &content, xfer.as_ref()).await?;
         let Some(good) = work.open.pop_front() else {
             return Err(Failure::unexpected());
@@ -273,9 +273,8 @@ impl Bundle {
         tap.close();
         let Some(xfer) = xfer else {
             // It is no small file any more: it comes by itself.
-            self.teller
-                .of(good.job)
-                .ended(Finish::Alone { size: content.size });
+            let alone = Finish::Alone { size: content.size };
+            self.teller.of(good.job).ended(alone);
             return Ok(Came::Done);
         };
         let Some(bytes) = taken else {

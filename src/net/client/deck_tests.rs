@@ -1012,6 +1012,29 @@ async fn an_upload_whose_answer_was_lost_is_known_again() {
     }
 }
 
+/// A server may hold the part for a line that broke already: that is waited for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_waits_for_its_own_broken_line() {
+    let (world, addr) = World::serve(&[], |world, request| {
+        let log = world.log.lock().unwrap();
+        let stores = log
+            .iter()
+            .filter(|old| matches!(old, Request::Store { .. }));
+        match (request, stores.count()) {
+            (Request::Store { .. }, 0) => Fault::Cut(BLOCK),
+            (Request::Store { .. }, 1 | 2) => Fault::Refuse(Refusal::Busy),
+            _ => Fault::None,
+        }
+    });
+    let mut bench = bench(addr);
+    let local = bench.dir.path().join("mine");
+    std::fs::write(&local, large()).unwrap();
+    bench.send(&local, "a");
+    assert_eq!(bench.ended(1).await, WELL);
+    assert!(world.file("a").unwrap().0 == large());
+    bench.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn refusals_of_an_upload_are_said() {
     for (refusal, cause) in [

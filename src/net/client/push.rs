@@ -99,7 +99,8 @@ impl Push {
             if course.done() > before {
                 endurance.refresh();
             }
-            let Some(pause) = endurance.next().filter(|_| self.pool.passes(&failure)) else {
+            let passes = failure.cause == Refusal::Busy.label() || self.pool.passes(&failure);
+            let Some(pause) = endurance.next().filter(|_| passes) else {
                 return Err(failure);
             };
             self.teller.waiting(&failure, course.done());
@@ -172,6 +173,10 @@ impl Push {
                 if stands(&self.pool, &self.path, root).await? =>
             {
                 Ok(Sent::Finished(self.landed(course)))
+            }
+            // By our own line, very likely: the server has not seen yet that it broke.
+            (Refusal::Busy, ..) if course.xfer.is_some() => {
+                Err(Stop::Broke(Failure::refused(refusal)))
             }
             _ => self.refused(refusal),
         }
