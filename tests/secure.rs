@@ -1323,7 +1323,9 @@ fn flipping(server: SocketAddr, behind: u64) -> (SocketAddr, Arc<AtomicU64>) {
 fn a_bit_flipped_inside_tls_ends_the_line_and_the_transfer_goes_on() {
     const BLOCK: usize = 4 << 20;
     let scene = Scene::new();
-    let content: Vec<u8> = (0..5 * BLOCK).map(|n| (n / 7 % 251) as u8).collect();
+    let content: Vec<u8> = (0..5 * BLOCK)
+        .map(|n| u8::try_from(n / 7 % 251).unwrap())
+        .collect();
     std::fs::write(scene.served().join("down"), &content).unwrap();
     std::fs::write(scene.dir.path().join("up"), &content).unwrap();
     let mut server = scene.serve(&["--allow-upload", "--min-free", "0"]);

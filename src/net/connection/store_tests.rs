@@ -803,7 +803,11 @@ async fn small_files_that_drip_in_do_not_fill_the_memory() {
     }
     // More at once than may be held in memory: those go to the disk as they come.
     let on_disk = async {
-        while !bench.names().iter().any(|name| name.ends_with(".part")) {
+        while !bench
+            .names()
+            .iter()
+            .any(|name| name.starts_with(".ferrydeck-"))
+        {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
