@@ -18,6 +18,8 @@ use std::net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
@@ -1356,4 +1358,78 @@ fn no_argument_of_a_running_client_holds_the_code() {
     }
     assert!(looked > 0 && began.elapsed() < DEADLINE);
     terminal.keys("q");
+}
+
+/// A relay that flips one bit, once, behind so many bytes of one direction; it counts
+/// what passes in both.
+fn flipping(server: SocketAddr, behind: u64) -> (SocketAddr, Arc<AtomicU64>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let (passed, flipped) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let total = Arc::clone(&passed);
+    std::thread::spawn(move || {
+        for near in listener.incoming().map_while(Result::ok) {
+            let far = TcpStream::connect(server).unwrap();
+            for (from, to) in [(&near, &far), (&far, &near)] {
+                let (mut from, mut to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                let (total, flipped) = (Arc::clone(&total), Arc::clone(&flipped));
+                std::thread::spawn(move || {
+                    let (mut buffer, mut at) = (vec![0; 64 << 10], 0);
+                    while let Ok(read @ 1..) = from.read(&mut buffer) {
+                        at += read as u64;
+                        if at > behind && flipped.swap(1, SeqCst) == 0 {
+                            buffer[read / 2] ^= 4;
+                        }
+                        total.fetch_add(read as u64, SeqCst);
+                        if to.write_all(&buffer[..read]).is_err() {
+                            break;
+                        }
+                    }
+                    let _ = to.shutdown(Shutdown::Both);
+                    let _ = from.shutdown(Shutdown::Both);
+                });
+            }
+        }
+    });
+    (addr, passed)
+}
+
+#[test]
+fn a_bit_flipped_inside_tls_ends_the_line_and_the_transfer_goes_on() {
+    const BLOCK: usize = 4 << 20;
+    let scene = Scene::new();
+    let content: Vec<u8> = (0..5 * BLOCK)
+        .map(|n| u8::try_from(n / 7 % 251).unwrap())
+        .collect();
+    std::fs::write(scene.served().join("down"), &content).unwrap();
+    std::fs::write(scene.dir.path().join("up"), &content).unwrap();
+    let mut server = scene.serve(&["--allow-upload", "--min-free", "0"]);
+    let code = server.next_code();
+    for get in [true, false] {
+        let (addr, passed) = flipping(server.addr(), 10 << 20);
+        let url = |name: &str| format!("deck+tls://{addr}/{name}");
+        let args = if get {
+            vec!["get".to_owned(), url("down")]
+        } else {
+            vec!["put".to_owned(), "up".to_owned(), url("")]
+        };
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let (exit, out, err) = scene.run(&args, &[("FERRYDECK_CODE", &code)]);
+        assert_eq!(exit, Some(0), "{out}{err}");
+        assert!(out.contains("complete (hash)"), "{out}");
+        assert!(err.contains("trying again"), "{err}");
+        // Who sends may see the close before it hears why.
+        assert!(!get || err.contains("TLS broke"), "{err}");
+        let (name, from) = if get {
+            ("down", scene.dir.path().to_owned())
+        } else {
+            ("up", scene.served())
+        };
+        assert!(std::fs::read(from.join(name)).unwrap() == content, "{name}");
+        // What was checked before is not sent again: at most what was under way.
+        let over = passed.load(SeqCst) - content.len() as u64;
+        assert!(over < 3 * BLOCK as u64, "{name}: {over} bytes more");
+    }
+    let told = server.cause("malformed", "tls");
+    assert!(told["detail"].to_string().contains("TLS broke"), "{told}");
 }

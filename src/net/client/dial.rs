@@ -327,7 +327,8 @@ pub(super) fn broke(error: &std::io::Error) -> Failure {
     match error.kind() {
         // Only inside TLS: in the open a FIN is a close like any other.
         ErrorKind::UnexpectedEof => Failure::new("cut", error.to_string()),
-        ErrorKind::InvalidData => Failure::new("tls", format!("TLS broke: {error}")),
+        // A record that was spoilt on its way: that line is over, another may do.
+        ErrorKind::InvalidData => Failure::new("cut", format!("TLS broke: {error}")),
         _ => {
             let words = plainly(&error.to_string());
             Failure::new("connection", format!("the connection broke: {words}"))

@@ -51,7 +51,9 @@ impl Talk {
                 .map_err(|gone| Over::Failed("disk", gone.to_string()))?;
             wants = turn.rest;
             let large = self.send_turn(guard, codec, turn.turned, &turn.content);
-            if let Some(open) = large.await? {
+            let large = large.await?;
+            drop((turn.content, turn.room));
+            if let Some(open) = large {
                 self.send_large(guard, codec, open).await?;
             }
         }

@@ -22,6 +22,9 @@ use crate::net::wire::codec::{Refusal, Value, Version};
 const KEPT: usize = 16 << 20;
 /// Files hashed at the same time, in the whole server.
 const SEATS: usize = 2;
+/// Turns of small files that may be held in memory at the same time, in the whole server:
+/// some 2 MiB each, for as long as a peer takes to read or send them.
+const TURNS: usize = 64;
 /// Blocks hashed before it is looked whether anybody still waits.
 const SLICE: u64 = 8;
 /// Bytes read from the disk at once.
@@ -32,6 +35,7 @@ const CHUNK: usize = 1 << 20;
 pub struct Forest {
     trees: Trees,
     seats: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
     making: Mutex<HashMap<Version, Weak<Making>>>,
 }
 
@@ -64,6 +68,7 @@ impl Default for Forest {
         Self {
             trees: Trees::new(KEPT),
             seats: Arc::new(Semaphore::new(SEATS)),
+            turns: Arc::new(Semaphore::new(TURNS)),
             making: Mutex::default(),
         }
     }
@@ -86,6 +91,12 @@ impl Forest {
     /// One of the places for those that hash, for one slice; `None` never comes.
     pub async fn seat(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.seats).acquire_owned().await.ok()
+    }
+
+    /// Memory for one turn of small files; without it they go the road of large ones,
+    /// which holds none.
+    pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.turns).try_acquire_owned().ok()
     }
 
     /// Has a file hashed, or joins those who wait for it already.

@@ -4,6 +4,7 @@
     reason = "a test that cannot set its scene has failed"
 )]
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use assert_fs::TempDir;
@@ -11,7 +12,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::net::connection::bench::{DEADLINE, noise, root_of, value_of};
-use crate::net::connection::small::{Want, turn};
+use crate::net::connection::small::{Turned, Want, turn};
 use crate::net::store::{Dotfiles, Store};
 use crate::net::tree::BLOCK;
 use crate::net::wire::codec::Check;
@@ -155,4 +156,31 @@ async fn a_short_file_has_its_turn_beside_endless_ones() {
     }
     assert_eq!(whole(&mut ask("short")).await, Ok(root_of(&content)));
     assert!(endless.iter().all(|asker| asker.told().over.is_none()));
+}
+
+#[tokio::test]
+async fn where_memory_is_short_small_files_go_the_road_of_large_ones() {
+    let (_dir, store) = store("a", b"small");
+    let forest = Forest::default();
+    let wants = || {
+        let want = Want {
+            path: "a".into(),
+            offset: 0,
+            until: None,
+            version: None,
+            check: Check::Blocks,
+        };
+        VecDeque::from([want.clone(), want])
+    };
+    let held: Vec<_> = (0..TURNS).map_while(|_| forest.turn()).collect();
+    assert_eq!(held.len(), TURNS);
+    let turned = turn(&store, &forest, wants());
+    assert!(matches!(turned.turned[..], [Turned::Large(_)]));
+    assert_eq!((turned.content.len(), turned.rest.len()), (0, 1));
+    drop(held);
+    let turned = turn(&store, &forest, wants());
+    assert_eq!((turned.content.len(), turned.rest.len()), (10, 0));
+    assert_eq!(forest.turns.available_permits(), TURNS - 1);
+    drop(turned);
+    assert_eq!(forest.turns.available_permits(), TURNS);
 }

@@ -10,6 +10,8 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::forest::Forest;
 use super::tree::changed;
 use crate::entity::{RemotePath, Root};
@@ -79,14 +81,18 @@ pub(super) struct Turn {
     pub content: Vec<u8>,
     /// What has to wait for the next one.
     pub rest: VecDeque<Want>,
+    /// To be held as long as the content is.
+    pub room: Option<OwnedSemaphorePermit>,
 }
 
 /// Reads what is wanted, in order, until something is too long or the turn is full.
 pub(super) fn turn(store: &Store, forest: &Forest, wants: VecDeque<Want>) -> Turn {
     let mut turn = Turn {
         rest: wants,
+        room: forest.turn(),
         ..Turn::default()
     };
+    let small = if turn.room.is_some() { SMALL } else { 0 };
     while let Some(want) = turn.rest.pop_front() {
         let path = want.path.clone();
         let open = match admit(store, want) {
@@ -99,7 +105,7 @@ pub(super) fn turn(store: &Store, forest: &Forest, wants: VecDeque<Want>) -> Tur
         if open.want.check == Check::Anew {
             forest.trees().forget(&open.source.version);
         }
-        if open.len() > SMALL {
+        if open.len() > small {
             turn.turned.push(Turned::Large(open));
             break;
         }

@@ -58,7 +58,9 @@ impl Talk {
             terms,
             whose: self.whose(guard),
         };
-        if order.is_small() {
+        if order.is_small()
+            && let Some(_room) = self.context.forest.turn()
+        {
             return self.eager(guard, codec, order).await;
         }
         guard.dials().set_phase(Phase::Receiving);

@@ -789,3 +789,33 @@ async fn without_a_check_length_is_the_word() {
     assert!(bench.read("big") == content);
     assert_eq!(bench.ended().await.outcome, Outcome::CompleteLength);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_files_that_drip_in_do_not_fill_the_memory() {
+    let bench = Bench::new(ALL);
+    let mut lines = Vec::new();
+    for n in 0..70 {
+        let mut deck = bench.greet().await;
+        let mut out = deck.eager(&n.to_string(), &noise(1_000, n));
+        let rest = out.split_off(out.len() - 100);
+        deck.send(&out).await;
+        lines.push((n, deck, rest));
+    }
+    // More at once than may be held in memory: those go to the disk as they come.
+    let on_disk = async {
+        while !bench
+            .names()
+            .iter()
+            .any(|name| name.starts_with(".ferrydeck-"))
+        {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(DEADLINE, on_disk).await.unwrap();
+    for (n, mut deck, rest) in lines {
+        deck.send(&rest).await;
+        let due = stored(&n.to_string(), &noise(1_000, n));
+        assert_eq!(deck.hear().await, due);
+    }
+    assert_eq!(bench.names().len(), 70);
+}
