@@ -227,7 +227,9 @@ pub fn write_limit(rate: u64) -> String {
         (1 << 10, "KiB"),
         (1_000, "k"),
     ];
-    let whole = UNITS.iter().find(|(unit, _)| rate > 0 && rate % unit == 0);
+    let whole = UNITS
+        .iter()
+        .find(|(unit, _)| rate > 0 && rate.is_multiple_of(*unit));
     whole.map_or_else(
         || rate.to_string(),
         |(unit, word)| format!("{}{word}", rate / unit),

@@ -146,8 +146,8 @@ fn files_and_folders_are_named_where_there_are_any() {
 #[test]
 fn a_limit_is_written_as_it_is_typed() {
     for typed in ["10M", "500k", "2MiB", "3GiB", "7G", "1536KiB", "1001"] {
-        let rate = read_limit(typed).unwrap().unwrap();
-        assert_eq!(write_limit(rate), typed);
+        let rate = read_limit(typed).ok().flatten();
+        assert_eq!(rate.map(write_limit).as_deref(), Some(typed));
     }
     for rate in [0, 1, 999, u64::MAX] {
         assert_eq!(write_limit(rate), rate.to_string());

@@ -29,7 +29,7 @@ pub(super) fn draw(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen
     let first = left.map_or_else(
         || "nothing is queued".to_owned(),
         |told| {
-            let items = format::plural(told.saved.items as u64, "unfinished transfer");
+            let items = format::plural(told.saved.items, "unfinished transfer");
             format!("{items} from last time: a answers")
         },
     );
