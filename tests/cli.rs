@@ -804,8 +804,12 @@ fn an_interrupted_get_is_130_and_leaves_nothing() {
     peer.read_exact(&mut [0; 7]).unwrap();
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
-    let (exit, out, _) = said(&child.wait_with_output().unwrap());
+    let (exit, out, err) = said(&child.wait_with_output().unwrap());
     assert_eq!((exit, out.as_str()), (Some(130), ""));
+    assert_eq!(
+        err,
+        "ferrydeck: interrupted; the same command goes on from what was checked\n"
+    );
     assert!(!dir.path().join("x").exists());
 }
 

@@ -354,7 +354,7 @@ fn pictures() {
     let _missing = stalled_reader(port, "no-such-file.txt");
     let paced = slow_proxy(secret, &stop);
     let url = format!("deck+tls://127.0.0.1:{paced}");
-    world.file("dl/report 2026.pdf", &[b'x'; 81_920]);
+    world.file("dl/report 2026.pdf", &vec![b'x'; 81_920]);
     let mut client = Pty::start_with(
         &binary(),
         &["connect", &url, "-o", "dl"],

@@ -5,7 +5,7 @@
 //! the errands. It must never know a server's listeners or limits, and it reads
 //! and writes no file itself.
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -278,6 +278,7 @@ pub(super) async fn run_errand(
     voice: Voice,
     signals: &mut Signals,
 ) -> Option<Done> {
+    let goes_on = dial.target.dialect.is_deck() && dial.means.check != Check::None;
     let mut handle = net::start(Engine::Dial(dial));
     let (mut out, mut err) = (io::BufWriter::new(io::stdout()), io::stderr());
     let work = async {
@@ -294,6 +295,10 @@ pub(super) async fn run_errand(
     };
     let _ = handle.commands.send(Command::Abort);
     let _ = timeout(LAST_MOMENT * 2, handle.task).await;
+    if done.is_none() && goes_on {
+        let words = "ferrydeck: interrupted; the same command goes on from what was checked";
+        let _ = writeln!(io::stderr(), "{words}");
+    }
     done
 }
 

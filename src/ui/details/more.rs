@@ -22,6 +22,10 @@ pub(in super::super) fn more(item: &Item, room: u16) -> String {
             out.push_str(&words);
         }
     };
+    // What a person asked for comes before what the machine does.
+    if let Some(limit) = item.job.limit.filter(|_| item.is_unfinished()) {
+        say(format!("≤ {}", format::rate_words(limit as f64)));
+    }
     let streams = item.streams();
     if streams > 1 {
         say(format!("{streams} streams"));
@@ -34,9 +38,6 @@ pub(in super::super) fn more(item: &Item, room: u16) -> String {
             (false, 0..24) => format!("✓ {}", share.trim()),
             (false, _) => format!("✓ verified {}", share.trim()),
         });
-    }
-    if let Some(limit) = item.job.limit.filter(|_| item.is_unfinished()) {
-        say(format!("≤ {}", format::rate_words(limit as f64)));
     }
     if let JobState::Running { started } = &item.job.state
         && started.offset > 0
