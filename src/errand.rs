@@ -99,16 +99,14 @@ async fn see_through(
     let mut frame = interval(Duration::from_millis(100));
     frame.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while !errand.is_over() {
-        let event = tokio::select! {
-            event = handle.feed.next() => event,
-            _ = frame.tick(), if voice == Voice::Bars => {
-                errand.turn();
-                continue;
+        tokio::select! {
+            event = handle.feed.next() => {
+                let Some(event) = event else { break };
+                if let Err(error) = errand.hear_burst(handle, event, out, err).await {
+                    return unheard(&error, err);
+                }
             }
-        };
-        let Some(event) = event else { break };
-        if let Err(error) = errand.hear_burst(handle, event, out, err).await {
-            return unheard(&error, err);
+            _ = frame.tick(), if voice == Voice::Bars => errand.turn(),
         }
     }
     if !errand.is_over() {
@@ -155,16 +153,10 @@ impl Errand {
         out: &mut (dyn Write + Send),
         err: &mut (dyn Write + Send),
     ) -> io::Result<()> {
-        let mut next = Some(first);
+        self.hear(handle, &first, out, err).await?;
         for _ in 0..BURST {
-            let Some(event) = next.take() else { break };
-            self.hear(handle, &event, out, err).await?;
-            if self.is_over() {
-                break;
-            }
-            next = handle.feed.ready();
-        }
-        if let Some(event) = next {
+            let more = (!self.is_over()).then(|| handle.feed.ready());
+            let Some(event) = more.flatten() else { break };
             self.hear(handle, &event, out, err).await?;
         }
         out.flush()

@@ -286,8 +286,9 @@ proptest! {
 }
 
 /// The pace of hashing in pieces, for whoever chooses a buffer; figures, no verdict.
+/// `cargo test --release --features heavy --lib pace -- --nocapture`
+#[cfg(feature = "heavy")]
 #[test]
-#[ignore = "a measurement: cargo test --release --lib net::tree -- --ignored --nocapture"]
 #[expect(clippy::print_stderr, reason = "a measurement")]
 fn the_pace_of_hashing_in_pieces() {
     let content = content(4 * BLOCK as usize, 5);
