@@ -51,7 +51,8 @@
 //!               ? 5: bool }                        ; whether another part follows, default false
 //! put       = { 0: path, 1: uint, 2: version,      ; size; marks the content on the sender's side
 //!               ? 3: int, ? 4: 0..2,               ; time; a taken name: refuse, rename, replace
-//!               ? 5: 0 / 1, ? 6: 0 / 1 }           ; check; pace: asked, eager. Defaults are 0
+//!               ? 5: 0 / 1, ? 6: 0..2,           ; check; pace: asked, eager, share. Defaults are 0
+//!               ? 7: uint, ? 8: uint }             ; of a share, and only there: first block, count
 //! here      = { 0: spans }                         ; what an earlier try has brought
 //! again     = { 0: spans }                         ; what did not agree
 //! stored    = { 0: name, ? 1: hash }               ; the name it got; the root of what stands there
@@ -105,7 +106,7 @@
 //! | 1D | refused | server, in place of any answer, page or values | |
 //! | 1E | tree | client | values, as often as it takes |
 //! | 1F | values | server | |
-//! | 20 | put | client | here, then again or stored |
+//! | 20 | put | client | here, then again or stored; a share: done |
 //! | 21 | here | server | payload, end |
 //! | 22 | again | server | payload, end |
 //! | 23 | stored | server | |
@@ -165,6 +166,14 @@
 //! wanted by then, it still goes on to an end, perhaps one with a code, and is
 //! forgotten. If the client gives up (an end with a code) before that, refused with
 //! the same code is the answer.
+//!
+//! **A share** of an asked put is a put with pace 2 on another connection, with the same
+//! keys 0, 1, 2 and 5, by the same peer, once here has been heard. It is answered like an
+//! asked one, with here and again naming blocks of the share alone, and with done in the
+//! place of stored. While it is open its blocks are its own: two shares that overlap are
+//! refused (code 16), and of another payload such a block is read and forgotten. Without a
+//! put that it is a share of it is refused with code 1; when that put has its end, or its
+//! connection ends, the shares still open end with their connections.
 //!
 //! **Pairing** is needed where the server does not know the client's key. Both show
 //! self-signed certificates in TLS 1.3, ALPN `deck/1`. The client proves, before hello
@@ -238,6 +247,8 @@
 //!                              41 CA 03 07 04 02 05 01
 //! put a.txt, eager             49 7E 20 00 00 00 11  A5 00 65 61 2E 74 78 74 01 03 02
 //!                              41 CA 05 01 06 01
+//! put, its 2nd and 3rd block   49 7E 20 00 00 00 19  A7 00 65 61 2E 74 78 74 01 1A 00
+//!                              C0 00 00 02 41 CA 05 01 06 02 07 01 08 02
 //! put a.txt, unchecked         49 7E 20 00 00 00 0F  A4 00 65 61 2E 74 78 74 01 03 02
 //!                              41 CA 04 01
 //! here: 0, 1 and 4             49 7E 21 00 00 00 07  A1 00 84 00 02 04 01

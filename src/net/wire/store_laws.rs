@@ -5,6 +5,7 @@
 //! codecs see no payload, so most of it is left out here.
 
 use proptest::collection::vec;
+use proptest::option;
 use proptest::prelude::*;
 
 use super::codec::{
@@ -106,6 +107,10 @@ impl<'a> Ear<'a> {
         }
         Ok(())
     }
+}
+
+const fn span(first: u64, count: u64) -> Span {
+    Span { first, count }
 }
 
 fn value_of(check: Check, at: u64) -> Option<Value> {
@@ -228,12 +233,14 @@ proptest! {
         }
     }
 
-    /// A large file of which something is here, in any order, with some of it again.
+    /// A large file, or a share of it, of which something is here, in any order, with
+    /// some of it again.
     #[test]
     fn asked_payloads_are_heard_as_they_were_sent(
         blocks in 0_u64..14,
         last in 1..=BLOCK,
         terms in terms(Pace::Asked),
+        share in option::of((0_u64..14, 1_u64..14)),
         here in spans(6),
         rounds in vec(spans(6), 0..3),
         order in any::<u64>(),
@@ -242,6 +249,18 @@ proptest! {
     ) {
         let size = (blocks * BLOCK).saturating_sub(BLOCK - last);
         let check = terms.check;
+        let share = share.map(|(first, count)| span(first.min(blocks), count));
+        let share = share.map(|it| span(it.first, it.count.min(blocks - it.first)));
+        let share = share.filter(|it| it.count > 0);
+        let scope = share.unwrap_or(span(0, blocks));
+        let within = |spans: Vec<Span>| -> Vec<Span> {
+            let spans = within(spans, scope.count).into_iter();
+            spans.map(|it| span(scope.first + it.first, it.count)).collect()
+        };
+        let terms = match share {
+            Some(share) => Box::new(Terms { pace: Pace::Share(share), ..*terms }),
+            None => terms,
+        };
         for dialect in DECKS {
             let (mut client, mut server) = greeted(dialect);
             let mut bytes = Vec::new();
@@ -249,8 +268,9 @@ proptest! {
             prop_assert_eq!(client.ask(&request, &mut bytes), Ok(()));
             let heard = server.decode(&bytes);
             prop_assert_eq!(heard, Ok(Some((bytes.len(), request))));
-            let here = within(here.clone(), blocks);
-            let mut wanted = others(&here, blocks);
+            let here = within(here.clone());
+            let mut wanted = others(&here, scope.first + scope.count);
+            wanted.retain(|at| *at >= scope.first);
             let mut said = Reply::Here { blocks: here.clone() };
             let mut answer = Answer::Here { blocks: here };
             let mut rounds = rounds.iter();
@@ -275,7 +295,7 @@ proptest! {
                 let cuts = &mut cuts.iter().copied().cycle();
                 prop_assert_eq!(ear.feed(&bytes, cuts), Ok(()));
                 prop_assert_eq!(&ear.heard, &due);
-                let again = rounds.next().map(|it| within(it.clone(), blocks));
+                let again = rounds.next().map(|it| within(it.clone()));
                 let Some(again) = again.filter(|it| !it.is_empty()) else {
                     break;
                 };
@@ -286,9 +306,11 @@ proptest! {
                 said = Reply::Again { blocks: again.clone() };
                 answer = Answer::Again { blocks: again };
             }
-            let stored = stored(check);
-            let heard = say(&mut *server, &mut *client, &Reply::Stored(stored.clone()));
-            prop_assert_eq!(heard, Some(Answer::Stored(stored)));
+            let (said, answer) = match share {
+                Some(_) => (Reply::Done, Answer::Done),
+                None => (Reply::Stored(stored(check)), Answer::Stored(stored(check))),
+            };
+            prop_assert_eq!(say(&mut *server, &mut *client, &said), Some(answer));
             let (mut ping, token) = (Vec::new(), 1);
             prop_assert_eq!(client.ask(&Request::Ping { token }, &mut ping), Ok(()));
             prop_assert!(matches!(server.decode(&ping), Ok(Some(_))));

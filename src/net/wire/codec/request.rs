@@ -229,6 +229,9 @@ pub enum Pace {
     Asked,
     /// At once, all of it: what is refused is read and forgotten.
     Eager,
+    /// As asked, and only these blocks: a share of an asked one that is under way on
+    /// another connection.
+    Share(super::Span),
 }
 
 /// What happens if the name of a stored file is taken.

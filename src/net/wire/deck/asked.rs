@@ -85,6 +85,10 @@ impl Asked {
             Self::Store {
                 pace: Pace::Asked, ..
             } => &[Type::Stored, Type::Again, Type::Refused, Type::Wait],
+            Self::Store {
+                pace: Pace::Share(_),
+                ..
+            } => &[Type::Done, Type::Again, Type::Refused, Type::Wait],
             Self::Store { .. } => &[Type::Stored, Type::Refused, Type::Wait],
             Self::Change | Self::Rename => &[Type::Done, Type::Refused, Type::Wait],
             Self::Ping { .. } => &[Type::Pong, Type::Refused, Type::Wait],
@@ -146,7 +150,13 @@ impl Asked {
                 check_values(&values, version.as_ref(), *detail, seen.as_ref())?;
                 Ok(Answer::Values(values))
             }
-            (kind, Self::Store { size, check, .. }) => read_store(kind, frame.body, *size, *check),
+            (Type::Done, Self::Store { .. }) => body::done(frame.body).map(|()| Answer::Done),
+            (
+                kind,
+                Self::Store {
+                    size, check, pace, ..
+                },
+            ) => read_store(kind, frame.body, *size, (*check, *pace)),
             (_, Self::Change) => body::done(frame.body).map(|()| Answer::Done),
             (_, Self::Rename) => body::done(frame.body).map(|()| Answer::Renamed),
             (_, Self::Ping { token: asked }) => match body::token(frame.body)? {
@@ -272,16 +282,21 @@ fn check_values(
     }
 }
 
-fn read_store(kind: Type, body: &[u8], size: u64, check: Check) -> Result<Answer, Malformed> {
+fn read_store(
+    kind: Type,
+    body: &[u8],
+    size: u64,
+    (check, pace): (Check, Pace),
+) -> Result<Answer, Malformed> {
     match kind {
         Type::Here => {
             let blocks = upload::spans(body)?;
-            check_spans(&blocks, size)?;
+            check_spans(&blocks, size, pace)?;
             Ok(Answer::Here { blocks })
         }
         Type::Again => {
             let blocks = upload::spans(body)?;
-            check_spans(&blocks, size)?;
+            check_spans(&blocks, size, pace)?;
             if blocks.is_empty() {
                 return Err(Malformed::new("block", "nothing that must come again"));
             }
@@ -297,10 +312,20 @@ fn read_store(kind: Type, body: &[u8], size: u64, check: Check) -> Result<Answer
     }
 }
 
-fn check_spans(spans: &[Span], size: u64) -> Result<(), Malformed> {
-    match block::fault(spans, count(size)) {
-        None => Ok(()),
-        Some(fault) => Err(Malformed::new("block", fault)),
+fn check_spans(spans: &[Span], size: u64, pace: Pace) -> Result<(), Malformed> {
+    if let Some(fault) = block::fault(spans, count(size)) {
+        return Err(Malformed::new("block", fault));
+    }
+    let Pace::Share(share) = pace else {
+        return Ok(());
+    };
+    let end = share.first.saturating_add(share.count);
+    // None passes the file's end: the sum is known to fit.
+    let lies_in = |span: &Span| span.first >= share.first && span.first + span.count <= end;
+    if spans.iter().all(lies_in) {
+        Ok(())
+    } else {
+        Err(Malformed::new("block", "a block that is not of the share"))
     }
 }
 

@@ -249,6 +249,53 @@ fn an_upload_is_answered_step_by_step() {
 }
 
 #[test]
+fn a_share_is_answered_with_its_own_blocks_and_done() {
+    let share = || {
+        let share = Span { first: 1, count: 2 };
+        put(4 * BLOCK, Check::Blocks, Pace::Share(share))
+    };
+    for bad in [&[0, 1][..], &[0, 2], &[2, 2], &[3, 1], &[1, 3]] {
+        let told = hear(&mut share(), &spans(0x21, bad));
+        assert_eq!(told, Err("block"), "{bad:?}");
+    }
+    let mut client = share();
+    assert!(matches!(
+        hear(&mut client, &spans(0x21, &[1, 1])),
+        Ok(Some(_))
+    ));
+    let done = raw(0x26, b"\xA0");
+    assert_eq!(hear(&mut client, &done), Err("order"));
+    let mut out = Vec::new();
+    client.block(2 * BLOCK, BLOCK, &mut out);
+    client.seal(Some([1; 32]), &mut out);
+    // Nothing else is asked before the answer, and the whole file is not this one's to land.
+    let ping = Request::Ping { token: 1 };
+    assert!(client.ask(&ping, &mut out).is_err());
+    client.close(Ok(None), &mut out);
+    assert!(client.ask(&ping, &mut out).is_err());
+    assert_eq!(hear(&mut client, &stored("a", Some(1))), Err("order"));
+    assert_eq!(hear(&mut client, &spans(0x22, &[0, 1])), Err("block"));
+    assert!(matches!(
+        hear(&mut client, &spans(0x22, &[2, 1])),
+        Ok(Some(_))
+    ));
+    client.close(Ok(None), &mut out);
+    assert!(matches!(
+        hear(&mut client, &done),
+        Ok(Some((_, Answer::Done)))
+    ));
+    assert_eq!(client.ask(&ping, &mut out), Ok(()));
+    // Done says nothing of a whole put.
+    let mut whole = put(4 * BLOCK, Check::Blocks, Pace::Asked);
+    assert!(matches!(
+        hear(&mut whole, &spans(0x21, &[0, 4])),
+        Ok(Some(_))
+    ));
+    whole.close(Ok(None), &mut out);
+    assert_eq!(hear(&mut whole, &done), Err("order"));
+}
+
+#[test]
 fn spans_that_do_not_fit_are_malformed() {
     let client = || put(3 * BLOCK + 1, Check::None, Pace::Asked);
     for good in [&[][..], &[0, 4], &[0, 1, 1, 3], &[3, 1], &[0, 1, 3, 1]] {

@@ -21,6 +21,13 @@ pub(super) const fn is_edge(at: u64, size: u64) -> bool {
     at == size || (at < size && at.is_multiple_of(BLOCK))
 }
 
+/// The bytes of a stretch of blocks that lies in the file: the first, the one behind the last.
+pub(super) const fn bytes(span: Span, size: u64) -> (u64, u64) {
+    let from = span.first.saturating_mul(BLOCK);
+    let until = span.first.saturating_add(span.count).saturating_mul(BLOCK);
+    (from, if until < size { until } else { size })
+}
+
 /// What is wrong with stretches of a file of so many blocks, if anything is: they
 /// ascend without overlap, none is empty, none passes the end.
 pub(super) fn fault(spans: &[Span], blocks: u64) -> Option<&'static str> {

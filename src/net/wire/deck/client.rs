@@ -74,7 +74,8 @@ impl Client {
         }
         // It may have to come again, and then the server reads nothing else.
         if let Some(Asked::Store {
-            pace: Pace::Asked, ..
+            pace: Pace::Asked | Pace::Share(_),
+            ..
         }) = self.open.back()
         {
             return order("the answer to put comes first");
@@ -240,7 +241,7 @@ impl Client {
                     check: terms.check,
                     pace: terms.pace,
                     payload: match terms.pace {
-                        Pace::Asked => Sent::Nothing,
+                        Pace::Asked | Pace::Share(_) => Sent::Nothing,
                         Pace::Eager => Sent::Some,
                     },
                 })

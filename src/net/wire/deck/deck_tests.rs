@@ -237,6 +237,19 @@ fn the_examples_of_uploads_are_what_is_sent() {
         "put a.txt, unchecked",
         &put(None, Taken::Rename, Check::None, Pace::Asked),
     );
+    let Request::Store { path, terms, .. } = put(
+        None,
+        Taken::Refuse,
+        Check::Blocks,
+        Pace::Share(Span { first: 1, count: 2 }),
+    ) else {
+        unreachable!()
+    };
+    let size = 3 * BLOCK;
+    asks(
+        "put, its 2nd and 3rd block",
+        &Request::Store { path, size, terms },
+    );
     let (mut client, mut out) = (Client::default(), Vec::new());
     client.greet("me", &mut out);
     assert_eq!(client.ask(&eager, &mut out), Ok(()));

@@ -5,7 +5,7 @@
 //! none, so an announced size costs nothing. Which blocks have come, and whether
 //! they agree with their values, it must never know: that is the store's.
 
-use super::block::{count, is_edge, reach, total};
+use super::block::{bytes, count, is_edge, reach, total};
 use super::frame::{self, Type};
 use super::{SPANS_MAX, payload, upload};
 use crate::entity::Root;
@@ -17,6 +17,8 @@ pub(super) struct Intake {
     size: u64,
     check: Check,
     pace: Pace,
+    /// The bytes whose blocks may come: all, or those of a share.
+    within: (u64, u64),
     stage: Stage,
     /// Blocks that may still come: a sender who repeats them would never end.
     left: u64,
@@ -40,11 +42,15 @@ impl Intake {
             size,
             check: terms.check,
             pace: terms.pace,
+            within: match terms.pace {
+                Pace::Asked | Pace::Eager => (0, size),
+                Pace::Share(share) => bytes(share, size),
+            },
             stage: match terms.pace {
-                Pace::Asked => Stage::Asked,
+                Pace::Asked | Pace::Share(_) => Stage::Asked,
                 Pace::Eager => Stage::Between,
             },
-            left: count(size),
+            left: wanted(size, terms.pace),
         }
     }
 
@@ -70,7 +76,7 @@ impl Intake {
         }
         // What is not said to be here comes once more: harmless.
         let blocks = &blocks[..blocks.len().min(SPANS_MAX)];
-        self.left = count(self.size).saturating_sub(total(blocks));
+        self.left = wanted(self.size, self.pace).saturating_sub(total(blocks));
         self.stage = Stage::Between;
         upload::put_spans(Type::Here, blocks, out);
     }
@@ -80,7 +86,7 @@ impl Intake {
     /// # Errors
     /// It cannot: behind an eager put the next request follows.
     pub(super) fn again(&mut self, blocks: &[Span], out: &mut Vec<u8>) -> Result<(), Refusal> {
-        if (self.pace, self.stage) != (Pace::Asked, Stage::Over) {
+        if self.pace == Pace::Eager || self.stage != Stage::Over {
             return Err(Refusal::Corrupt);
         }
         let mut blocks = blocks.to_vec();
@@ -152,6 +158,12 @@ impl Intake {
         if offset >= self.size || !is_edge(offset, self.size) {
             return fault(format!("a block at {offset} of {} bytes", self.size));
         }
+        let (from, until) = self.within;
+        if offset < from || offset >= until {
+            return fault(format!(
+                "a block at {offset} in a share of bytes {from} to {until}"
+            ));
+        }
         let due = reach(offset, self.size - offset);
         if len != due {
             return fault(format!(
@@ -176,6 +188,14 @@ impl Intake {
             Ok(value) => Piece::Sealed { value },
         };
         Ok(Some((used, piece)))
+    }
+}
+
+/// How many blocks may come at the most.
+const fn wanted(size: u64, pace: Pace) -> u64 {
+    match pace {
+        Pace::Asked | Pace::Eager => count(size),
+        Pace::Share(share) => share.count,
     }
 }
 

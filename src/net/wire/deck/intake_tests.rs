@@ -177,6 +177,33 @@ fn an_eager_payload_follows_at_once() {
 }
 
 #[test]
+fn a_share_takes_its_own_blocks_alone() {
+    let share = || {
+        let mut server = put(SIZE, Check::Blocks, Pace::Share(span(1, 2)));
+        here(&mut server, &[]);
+        server
+    };
+    assert_eq!(hear(&mut share(), &block(0, BLOCK)), Err("block"));
+    let mut server = share();
+    blocks(&mut server, &[(2 * BLOCK, 7), (BLOCK, BLOCK)]);
+    assert_eq!(
+        again(&mut server, &[span(2, 1)]),
+        raw(0x22, b"\xA1\x00\x82\x02\x01")
+    );
+    blocks(&mut server, &[(2 * BLOCK, 7)]);
+    assert_eq!(say(&mut server, &Reply::Done), raw(0x26, b"\xA0"));
+    let ping = raw(0x1B, b"\xA1\x00\x05");
+    assert!(matches!(server.decode(&ping), Ok(Some(_))));
+    // No more of them than the share has.
+    let mut server = share();
+    for _ in 0..2 {
+        tells(&mut server, &block(BLOCK, BLOCK), run(BLOCK, BLOCK));
+        tells(&mut server, &seal(), SEALED);
+    }
+    assert_eq!(hear(&mut server, &block(BLOCK, BLOCK)), Err("block"));
+}
+
+#[test]
 fn a_refusal_leaves_what_is_on_its_way() {
     let ping = raw(0x1B, b"\xA1\x00\x05");
     let no = Reply::Refused(Refusal::NoRoom);

@@ -296,7 +296,10 @@ impl ServerCodec for Server {
                 self.intake = None;
                 upload::put_stored(stored, out);
             }
-            Reply::Done | Reply::Renamed => body::put_done(out),
+            Reply::Done | Reply::Renamed => {
+                self.intake = None;
+                body::put_done(out);
+            }
             Reply::Wait { done, of } => body::put_wait(*done, *of, out),
             Reply::Pong { token } => body::put_token(Type::Pong, *token, out),
             Reply::Refused(refusal) => return self.refuse(*refusal, out),

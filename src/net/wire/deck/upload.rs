@@ -9,7 +9,7 @@ use minicbor::Decoder;
 use super::cbor::{self, Fields, Took, bad, need};
 use super::frame::{self, Type};
 use super::value::{check, mark, remote_path, root};
-use super::{SPANS_MAX, listing};
+use super::{SPANS_MAX, block, listing};
 use crate::entity::RemotePath;
 use crate::net::wire::codec::{Check, Malformed, Pace, Span, Stored, Taken, Terms};
 
@@ -31,15 +31,22 @@ pub(super) fn put_put(path: &str, size: u64, terms: &Terms, out: &mut Vec<u8>) {
         if terms.check != Check::None {
             fields.uint(5, 1);
         }
-        if terms.pace == Pace::Eager {
-            fields.uint(6, 1);
+        match terms.pace {
+            Pace::Asked => {}
+            Pace::Eager => {
+                fields.uint(6, 1);
+            }
+            Pace::Share(blocks) => {
+                fields.uint(6, 2).uint(7, blocks.first).uint(8, blocks.count);
+            }
         }
     });
 }
 
 pub(super) fn put(body: &[u8]) -> Result<(RemotePath, u64, Terms), Malformed> {
     let (mut path, mut size, mut source, mut mtime) = (None, None, None, None);
-    let (mut taken, mut checked, mut pace) = (Taken::Refuse, Check::None, Pace::Asked);
+    let (mut taken, mut checked, mut pace) = (Taken::Refuse, Check::None, 0);
+    let (mut first, mut count) = (None, None);
     cbor::body(body, |key, decoder| {
         match key {
             0 => path = Some(remote_path(decoder)?),
@@ -48,19 +55,22 @@ pub(super) fn put(body: &[u8]) -> Result<(RemotePath, u64, Terms), Malformed> {
             3 => mtime = Some(cbor::int(decoder)?),
             4 => taken = taken_of(decoder)?,
             5 => checked = checked_of(decoder)?,
-            6 => pace = pace_of(decoder)?,
+            6 => pace = cbor::uint(decoder)?,
+            7 => first = Some(cbor::uint(decoder)?),
+            8 => count = Some(cbor::uint(decoder)?),
             _ => return Ok(Took::No),
         }
         Ok(Took::Yes)
     })?;
+    let size = need(size, "size")?;
     let terms = Terms {
         source: need(source, "source")?,
         mtime,
         taken,
         check: checked,
-        pace,
+        pace: pace_of(pace, first.zip(count), size)?,
     };
-    Ok((need(path, "path")?, need(size, "size")?, terms))
+    Ok((need(path, "path")?, size, terms))
 }
 
 fn taken_of(decoder: &mut Decoder<'_>) -> Result<Taken, Malformed> {
@@ -80,11 +90,19 @@ fn checked_of(decoder: &mut Decoder<'_>) -> Result<Check, Malformed> {
     }
 }
 
-fn pace_of(decoder: &mut Decoder<'_>) -> Result<Pace, Malformed> {
-    match cbor::uint(decoder)? {
-        0 => Ok(Pace::Asked),
-        1 => Ok(Pace::Eager),
-        other => Err(bad(format_args!("pace {other}"))),
+fn pace_of(pace: u64, share: Option<(u64, u64)>, size: u64) -> Result<Pace, Malformed> {
+    match (pace, share) {
+        (0, None) => Ok(Pace::Asked),
+        (1, None) => Ok(Pace::Eager),
+        (2, Some((first, count))) => {
+            let share = Span { first, count };
+            match block::fault(&[share], block::count(size)) {
+                None => Ok(Pace::Share(share)),
+                Some(fault) => Err(bad(format_args!("a share: {fault}"))),
+            }
+        }
+        (2, None) => Err(bad(format_args!("a share without its blocks"))),
+        (other, _) => Err(bad(format_args!("pace {other}"))),
     }
 }
 
