@@ -168,6 +168,15 @@ pub struct Started {
     pub progress: Arc<Progress>,
 }
 
+impl Started {
+    /// Whether the file is across once this has gone well: of several streams the one
+    /// that carries the file's end counts for all.
+    pub fn ends_the_file(&self) -> bool {
+        self.range
+            .is_none_or(|(_, until)| self.direction == Direction::Out && Some(until) == self.size)
+    }
+}
+
 /// A transfer at its end.
 #[derive(Clone, Debug)]
 pub struct Ended {

@@ -122,6 +122,7 @@ impl Dials {
 #[derive(Debug, Default)]
 pub struct Progress {
     done: AtomicU64,
+    beside: AtomicU64,
     verified: AtomicU64,
     streams: AtomicU32,
 }
@@ -149,6 +150,23 @@ impl Progress {
     pub fn take_back(&self, bytes: u64) {
         // Nobody adds less than is taken back: the bytes were counted before.
         self.done.fetch_sub(bytes, Relaxed);
+    }
+
+    /// Those of the bytes across that other transfers have carried: shares of this one.
+    pub fn beside(&self) -> u64 {
+        self.beside.load(Relaxed)
+    }
+
+    /// Counts payload bytes that a share has carried.
+    pub fn add_beside(&self, bytes: u64) {
+        self.beside.fetch_add(bytes, Relaxed);
+        self.add(bytes);
+    }
+
+    /// Takes such bytes back.
+    pub fn take_back_beside(&self, bytes: u64) {
+        self.take_back(bytes);
+        self.beside.fetch_sub(bytes, Relaxed);
     }
 
     /// Bytes whose blocks agree with the tree's values, resumed ones included.

@@ -6,14 +6,15 @@
 
 use std::sync::Arc;
 
+use super::joint::Joint;
 use super::keep::Gate;
 use super::receive::unlanded;
-use super::tab::{Left, Tab, Whose};
-use crate::entity::{Outcome, RemotePath, Rights, Root};
-use crate::event::Clash;
+use super::tab::{Left, Open, Tab, Whose};
+use crate::entity::{Outcome, RemotePath, Rights};
+use crate::event::{Clash, Started};
 use crate::net::store::Denied;
 use crate::net::store::landing::{Found, Landing, Mark, Parcel, Unlanded};
-use crate::net::tree::{BLOCK, Growing};
+use crate::net::tree::BLOCK;
 use crate::net::wire::codec::{Check, Pace, Refusal, Span, Taken, Terms, Value};
 
 /// What a peer wants to store.
@@ -88,12 +89,13 @@ impl Place {
 pub(super) struct Incoming {
     pub order: Order,
     pub place: Place,
-    pub parcel: Arc<Parcel>,
+    /// What has come of it, over all its connections.
+    pub joint: Arc<Joint>,
     /// What an earlier try of another content had left, or not.
     pub found: Found,
-    /// The blocks that are here.
-    pub known: Growing,
     tab: Arc<Tab>,
+    /// While it is here, shares of it are taken.
+    open: Option<Open>,
 }
 
 impl Incoming {
@@ -124,94 +126,50 @@ impl Incoming {
         let resumed = place.landing.resume(&place.name, &mark, order.size);
         let (parcel, found) = resumed.map_err(|error| kept(&error))?;
         Ok(Self {
-            known: Growing::new(order.size),
+            joint: Arc::new(Joint::new(&order, Arc::new(parcel))),
             order,
             place,
-            parcel: Arc::new(parcel),
             found,
             tab: Arc::clone(tab),
+            open: None,
         })
     }
 
-    /// Whether blocks are remembered one by one: a file of one block has none to go on from.
-    pub(super) fn remembers(&self) -> bool {
-        self.order.size > BLOCK && self.is_checked()
-    }
-
-    /// Whether blocks carry values.
-    pub(super) fn is_checked(&self) -> bool {
-        self.order.terms.check != Check::None
-    }
-
-    /// The bytes of the blocks that are here.
-    pub(super) fn here(&self) -> u64 {
-        let size = self.order.size;
-        let edge = |block: u64| block.saturating_mul(BLOCK).min(size);
-        let missing = self.known.missing();
-        let absent: u64 = missing
-            .iter()
-            .map(|span| edge(span.first + span.count) - edge(span.first))
-            .sum();
-        size - absent
-    }
-
     /// The blocks that are here, as stretches.
-    pub(super) fn spans(&self) -> Vec<Span> {
-        let mut spans = Vec::new();
-        let mut next = 0;
-        let end = Span {
-            first: crate::net::tree::blocks(self.order.size),
-            count: 0,
-        };
-        for gap in self.known.missing().into_iter().chain([end]) {
-            if next < gap.first {
-                spans.push(Span {
-                    first: next,
-                    count: gap.first - next,
-                });
-            }
-            next = gap.first + gap.count;
-        }
-        spans
+    pub(super) fn here(&self) -> Vec<Span> {
+        self.joint.here(self.joint.all())
     }
 
-    /// The root of what is here, once all of it is; none where nothing is checked.
-    pub(super) fn root(&self) -> Option<Root> {
-        self.is_checked().then(|| self.known.root()).flatten()
+    /// It is under way: from here on others may bring shares of it.
+    pub(super) fn open(&mut self, transfer: &Arc<Started>) {
+        self.joint.begun(transfer);
+        transfer.progress.join();
+        if self.order.terms.pace == Pace::Asked && self.order.size > BLOCK {
+            let (whose, path) = (self.order.whose, self.order.path.clone());
+            self.open = Some(self.tab.open(whose, path, &self.joint));
+        }
     }
 
     /// How it lands: with the name it got.
     pub(super) fn land(&self) -> impl FnOnce() -> Result<String, Unlanded> + Send + use<> {
-        let parcel = Arc::clone(&self.parcel);
+        let parcel = Arc::clone(self.joint.parcel());
         let landing = Arc::clone(&self.place.landing);
         let (name, clash) = (self.place.name.clone(), self.place.clash);
         let mtime = self.order.terms.mtime;
         move || parcel.land(&landing, &name, clash, mtime)
     }
 
-    /// A block is here and agrees with its value.
-    pub(super) fn keep(
-        &self,
-        index: u64,
-        value: Value,
-    ) -> impl FnOnce() -> Result<(), Unlanded> + Send + use<> {
-        let parcel = self.remembers().then(|| Arc::clone(&self.parcel));
-        move || match parcel {
-            Some(parcel) => parcel.done(index, value),
-            None => Ok(()),
-        }
-    }
-
     /// It is over, well or for good: nothing is left to go on from.
-    pub(super) fn forget(mut self) {
-        self.known = Growing::new(0);
+    pub(super) fn forget(self) {
+        self.joint.forget();
     }
 }
 
 impl Drop for Incoming {
     /// Cut with something here: noted, so that no peer leaves more than its share.
     fn drop(&mut self) {
-        if self.known.known() > 0 && self.remembers() {
+        self.open = None;
+        if self.joint.known() > 0 && self.joint.remembers() {
             let left = self.order.mark().map(|mark| Left {
                 path: self.order.path.clone(),
                 mark,

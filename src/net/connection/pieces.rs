@@ -1,26 +1,28 @@
 //! The pieces of a payload that comes in blocks: taken off the socket, hashed and
 //! written on the way, held against the value behind them.
 //!
-//! A block that is here already is read and forgotten, so nothing grows by what is sent
-//! twice. It knows the codec's pieces, the pump's intake and one [`Incoming`]; it must
-//! never know where the file goes, and it decides nothing about its end.
+//! A block that is here already, or in another's hand, is read and forgotten, so nothing
+//! grows by what is sent twice. It knows the codec's pieces, the pump's intake and one
+//! [`Joint`]; it must never know where the file goes, and it decides nothing about its end.
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
-use super::incoming::Incoming;
+use super::joint::{Held, Joint};
 use super::leave::{lost, out_of_time};
-use super::receive::{Unkept, at_work};
+use super::receive::{LIFE_LOOK, Unkept, at_work};
 use super::{Over, Talk};
 use crate::entity::{Root, Rule};
+use crate::meter::Progress;
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::{Order, Unreceived};
 use crate::net::store::landing::Unlanded;
 use crate::net::tree::{BLOCK, BlockHasher};
-use crate::net::wire::codec::{Piece, Refusal, ServerCodec, Value};
+use crate::net::wire::codec::{Piece, Refusal, ServerCodec, Span, Value};
 
 /// Bytes read at once where frames are expected.
 const FRAMES: usize = 16 << 10;
@@ -29,14 +31,69 @@ const FORGOTTEN: usize = 64 << 10;
 
 /// What the run before a seal was.
 enum Run {
-    /// The block is here already; these bytes were forgotten.
-    Known,
+    /// Nobody needs it from here; these bytes were forgotten.
+    Forgotten,
     /// Written; its value, where blocks are checked.
     Written {
         index: u64,
         len: u64,
         value: Option<Value>,
+        /// Until it is sealed.
+        _hand: Option<Held>,
     },
+}
+
+/// What one connection brings of an upload.
+#[derive(Clone, Copy)]
+pub(super) struct Stream<'a> {
+    pub joint: &'a Arc<Joint>,
+    pub xfer: &'a XferGuard,
+    /// The blocks it may bring.
+    pub scope: Span,
+    pub part: Part,
+}
+
+/// Whether a connection brings an upload or a share of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Whatever no share has in hand.
+    Whole,
+    /// Its blocks are in its hand for as long as it runs.
+    Share,
+}
+
+impl Stream<'_> {
+    /// The blocks that are still to come.
+    pub(super) fn missing(&self) -> Vec<Span> {
+        self.joint.missing(self.scope)
+    }
+
+    /// The dial of the whole, where this is a share of it.
+    fn whole(&self) -> Option<&Progress> {
+        let whole = self.joint.whole().filter(|_| self.part == Part::Share);
+        whole.map(|whole| &*whole.progress)
+    }
+
+    fn count(&self, bytes: u64) {
+        self.xfer.add(bytes);
+        if let Some(whole) = self.whole() {
+            whole.add_beside(bytes);
+        }
+    }
+
+    fn take_back(&self, bytes: u64) {
+        self.xfer.started().progress.take_back(bytes);
+        if let Some(whole) = self.whole() {
+            whole.take_back_beside(bytes);
+        }
+    }
+
+    fn verify(&self, bytes: u64) {
+        self.xfer.started().progress.verify(bytes);
+        if let Some(whole) = self.whole() {
+            whole.verify(bytes);
+        }
+    }
 }
 
 impl Talk {
@@ -46,23 +103,52 @@ impl Talk {
         &mut self,
         guard: &ConnGuard,
         codec: &mut dyn ServerCodec,
-        incoming: &mut Incoming,
-        xfer: &XferGuard,
+        stream: Stream<'_>,
     ) -> Result<Result<Option<Root>, Refusal>, Unkept> {
         let mut run = None;
         loop {
-            match self.next_piece(guard, codec).await? {
+            let piece = match stream.part {
+                Part::Whole => self.next_beside(guard, codec, stream).await?,
+                Part::Share => tokio::select! {
+                    biased;
+                    () = stream.joint.over() => return Err(Unkept::Lost(left_behind())),
+                    piece = self.next_piece(guard, codec) => piece?,
+                },
+            };
+            match piece {
                 Piece::Run { offset, len } => {
-                    run = Some(self.take_run(guard, incoming, (offset, len), xfer).await?);
+                    run = Some(self.take_run(guard, stream, (offset, len)).await?);
                 }
                 Piece::Sealed { value } => {
                     if let Some(run) = run.take() {
-                        seal(guard, incoming, run, value, xfer).await?;
+                        seal(guard, stream, run, value).await?;
                     }
                 }
                 Piece::End { root } => return Ok(Ok(root)),
                 Piece::GivenUp(refusal) => return Ok(Err(refusal)),
             }
+        }
+    }
+
+    /// The next piece; who brings nothing while others bring shares is at work as well.
+    async fn next_beside(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        stream: Stream<'_>,
+    ) -> Result<Piece, Unkept> {
+        let dial = &stream.xfer.started().progress;
+        let mut seen = dial.beside();
+        loop {
+            // Cut off between two reads: what has come lies in the input.
+            if let Ok(piece) = timeout(LIFE_LOOK, self.next_piece(guard, codec)).await {
+                return piece;
+            }
+            let now = dial.beside();
+            if now != seen {
+                guard.dials().stir();
+            }
+            seen = now;
         }
     }
 
@@ -110,15 +196,19 @@ impl Talk {
     async fn take_run(
         &mut self,
         guard: &ConnGuard,
-        incoming: &Incoming,
+        stream: Stream<'_>,
         (offset, len): (u64, u64),
-        xfer: &XferGuard,
     ) -> Result<Run, Unkept> {
         let index = offset / BLOCK;
-        if incoming.known.get(index).is_some() {
+        let joint = stream.joint;
+        let hand = match stream.part {
+            Part::Whole => joint.hold_missing(index).map(Some),
+            Part::Share => (!joint.has(index)).then_some(None),
+        };
+        let Some(hand) = hand else {
             self.forget_run(guard, len).await?;
-            return Ok(Run::Known);
-        }
+            return Ok(Run::Forgotten);
+        };
         // What lies in the input was counted when it was read.
         let early = self.input.len() as u64;
         let came = AtomicU64::new(0);
@@ -127,17 +217,20 @@ impl Talk {
             at: offset,
             len,
             patience: self.context.limits.stall,
-            stop: guard.cancel(),
+            stop: match stream.part {
+                Part::Whole => guard.cancel(),
+                Part::Share => joint.end(),
+            },
             count: |read: u64| {
                 let before = came.fetch_add(read, Relaxed);
                 dials.add_in(read - read.min(early.saturating_sub(before)));
-                xfer.add(read);
+                stream.count(read);
             },
-            hasher: incoming
+            hasher: joint
                 .is_checked()
-                .then(|| BlockHasher::new(incoming.order.size, index)),
+                .then(|| BlockHasher::new(joint.size(), index)),
         };
-        let parcel = Arc::clone(&incoming.parcel);
+        let parcel = Arc::clone(joint.parcel());
         // The intake minds the peer's silence itself: what is waited for beside it is the disk.
         let run = self.intake.run(&self.pipe, &mut self.input, parcel, order);
         let taken = at_work(guard, run).await;
@@ -146,6 +239,7 @@ impl Talk {
                 index,
                 len,
                 value: taken.hasher.map(|hasher| hasher.value()),
+                _hand: hand,
             }),
             Err(Unreceived::Socket(error)) => Err(Unkept::Lost(lost(&error))),
             Err(Unreceived::Short) => Err(Unkept::Lost(gone())),
@@ -155,6 +249,7 @@ impl Talk {
                 Err(Unkept::Disk(error))
             }
             Err(Unreceived::Stalled) => Err(Unkept::Lost(out_of_time(guard, Rule::Stall).await)),
+            Err(Unreceived::Stopped) if joint.is_over() => Err(Unkept::Lost(left_behind())),
             // Sentenced: the talk is over as soon as it looks.
             Err(Unreceived::Stopped) => std::future::pending().await,
         }
@@ -164,32 +259,46 @@ impl Talk {
 /// Holds a block against the value behind it.
 async fn seal(
     guard: &ConnGuard,
-    incoming: &mut Incoming,
+    stream: Stream<'_>,
     run: Run,
     said: Option<Value>,
-    xfer: &XferGuard,
 ) -> Result<(), Unkept> {
-    let Run::Written { index, len, value } = run else {
+    let Run::Written {
+        index,
+        len,
+        value,
+        _hand,
+    } = run
+    else {
         return Ok(());
     };
-    if value != said && incoming.is_checked() {
-        xfer.started().progress.take_back(len);
+    let joint = stream.joint;
+    if value != said && joint.is_checked() {
+        stream.take_back(len);
         return Ok(());
     }
     let Some(value) = value else {
         // Nothing is checked; that it came is all that is known.
-        incoming.known.set(index, [0; 32]);
+        joint.learn(index, [0; 32]);
         return Ok(());
     };
-    if incoming.remembers() {
-        let keep = spawn_blocking(incoming.keep(index, value));
+    if joint.remembers() {
+        let keep = spawn_blocking(joint.keep(index, value));
         let kept = at_work(guard, keep).await;
         kept.unwrap_or_else(|gone| Err(Unlanded::Disk(std::io::Error::other(gone))))
             .map_err(Unkept::Disk)?;
     }
-    incoming.known.set(index, value);
-    xfer.started().progress.verify(len);
+    joint.learn(index, value);
+    stream.verify(len);
     Ok(())
+}
+
+/// The upload that it was a share of has ended.
+pub(super) fn left_behind() -> Over {
+    Over::Failed(
+        "ended",
+        "the upload that this was a share of has ended".to_owned(),
+    )
 }
 
 /// The peer went away in the middle of its payload.

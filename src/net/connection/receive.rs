@@ -25,8 +25,9 @@ use crate::net::wire::codec::{After, Cue, Finale, Malformed, Refusal, Reply, Ser
 
 /// Bytes taken off the socket before they go to the disk.
 const INTAKE: usize = 256 << 10;
-/// How often a disk at work counts as a sign of life; below any stall limit in use.
-const DISK_LOOK: Duration = Duration::from_millis(100);
+/// How often a disk at work, or a share of the same upload, counts as a sign of life;
+/// below any stall limit in use.
+pub(super) const LIFE_LOOK: Duration = Duration::from_millis(100);
 
 /// Why an upload did not come to its end.
 pub(super) enum Unkept {
@@ -270,7 +271,7 @@ impl From<Unkept> for Over {
 pub(super) async fn at_work<T>(guard: &ConnGuard, work: impl Future<Output = T>) -> T {
     tokio::pin!(work);
     loop {
-        match timeout(DISK_LOOK, &mut work).await {
+        match timeout(LIFE_LOOK, &mut work).await {
             Ok(done) => return done,
             Err(_) => guard.dials().stir(),
         }

@@ -14,13 +14,14 @@ use tokio::time::timeout;
 
 use super::answer::off_loop;
 use super::incoming::{Incoming, Order, kept};
+use super::pieces::{Part, Stream};
 use super::receive::{Unkept, at_work};
 use super::right::Right;
 use super::tab::Whose;
 use super::tell::{stored_words, tell_again, tell_restart, tell_resumed, tell_surfeit};
 use super::tree::WORD;
 use super::{Over, Talk};
-use crate::entity::{Direction, Outcome, Phase, RemotePath};
+use crate::entity::{Direction, Outcome, Phase, RemotePath, Root};
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::store::Denied;
 use crate::net::store::landing::Found;
@@ -33,11 +34,10 @@ const SLICE: usize = 8;
 /// Bytes behind a refusal that are read and forgotten before the connection ends.
 const FORGET: u64 = 64 << 20;
 
-/// How an upload came out, and what is told of it.
-enum Verdict {
-    Stored(Stored),
-    /// No, told to the peer at the end of its payload.
-    No(Denied),
+/// Why an upload comes to nothing.
+pub(super) enum No {
+    /// Told to the peer at the end of its payload.
+    Behind(Denied),
     /// The disk said no in the middle: the payload is still on its way.
     Midway(Denied),
 }
@@ -64,6 +64,9 @@ impl Talk {
             return self.eager(guard, codec, order).await;
         }
         guard.dials().set_phase(Phase::Receiving);
+        if let Pace::Share(share) = order.terms.pace {
+            return self.share(guard, codec, order, share).await;
+        }
         let path = order.path.clone();
         let eager = order.terms.pace == Pace::Eager;
         let mut incoming = match self.begin_upload(guard, order).await {
@@ -75,23 +78,20 @@ impl Talk {
                 return self.refuse(guard, codec, path, denied).await;
             }
         };
-        self.recheck(guard, codec, &mut incoming).await?;
-        let blocks = incoming.spans();
-        self.say(guard, codec, &Reply::Here { blocks }).await?;
+        self.recheck(guard, codec, &incoming).await?;
+        let blocks = incoming.here();
         let xfer = begin_transfer(guard, codec, &incoming);
+        // Before the answer: who has heard it may bring shares.
+        incoming.open(xfer.started());
         self.last = Some(Arc::clone(xfer.started()));
-        let verdict = self.take_upload(guard, codec, &mut incoming, &xfer).await;
+        let verdict = match self.say(guard, codec, &Reply::Here { blocks }).await {
+            Ok(_) => self.take_upload(guard, codec, &incoming, &xfer).await,
+            Err(over) => Err(over),
+        };
         self.last = None;
         match verdict {
             Ok(verdict) => self.tell(guard, codec, incoming, xfer, verdict).await,
-            Err(over) => {
-                if let Over::Failed(cause, detail) = &over {
-                    xfer.end(Outcome::Failed, cause, detail);
-                } else if let Over::Malformed(malformed) = &over {
-                    xfer.end(Outcome::Failed, malformed.cause, &malformed.detail);
-                }
-                Err(over)
-            }
+            Err(over) => Err(cut_off(xfer, over)),
         }
     }
 
@@ -121,19 +121,19 @@ impl Talk {
         &mut self,
         guard: &ConnGuard,
         codec: &mut dyn ServerCodec,
-        incoming: &mut Incoming,
+        incoming: &Incoming,
     ) -> Result<(), Over> {
-        if !incoming.remembers() {
+        if !incoming.joint.remembers() {
             return Ok(());
         }
-        let claims = incoming.parcel.claims();
+        let claims = incoming.joint.parcel().claims();
         if claims.is_empty() {
             return Ok(());
         }
         let of = claims.len() as u64 * crate::net::tree::BLOCK;
         let forest = Arc::clone(&self.context.forest);
         for (turn, slice) in (0..).zip(claims.chunks(SLICE)) {
-            let parcel = Arc::clone(&incoming.parcel);
+            let parcel = Arc::clone(incoming.joint.parcel());
             let slice = slice.to_vec();
             let done = turn * SLICE as u64 * crate::net::tree::BLOCK;
             let _seat = self
@@ -142,10 +142,10 @@ impl Talk {
             let work = spawn_blocking(move || super::incoming::recheck(&parcel, slice));
             let good = self.waiting(guard, codec, (done, of), work).await?;
             for (index, value) in good.unwrap_or_default() {
-                incoming.known.set(index, value);
+                incoming.joint.learn(index, value);
             }
         }
-        let here = incoming.here();
+        let here = incoming.joint.bytes(&incoming.here());
         if here > 0 {
             tell_resumed(guard, &incoming.order.path, here, incoming.order.size);
         }
@@ -170,60 +170,87 @@ impl Talk {
         }
     }
 
-    /// The payload, round by round, and the landing.
+    /// The payload, round by round: the root that was said at its end, or why not.
+    pub(super) async fn take_rounds(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        stream: Stream<'_>,
+        pace: Pace,
+    ) -> Result<Result<Option<Root>, No>, Over> {
+        let mut round = 0;
+        loop {
+            guard.dials().set_phase(Phase::Receiving);
+            // Boxed: it is the largest part of a talk.
+            let taking = Box::pin(self.take_round(guard, codec, stream));
+            let said = match taking.await {
+                Ok(Ok(said)) => said,
+                Ok(Err(refusal)) => return Ok(Err(No::Behind(given_up(refusal)))),
+                Err(Unkept::Disk(error)) => return Ok(Err(No::Midway(kept(&error)))),
+                Err(why) => return Err(why.into()),
+            };
+            if stream.part == Part::Whole {
+                // Its sender waits for its shares: those that are left have lost theirs.
+                at_work(guard, stream.joint.close()).await;
+            }
+            let blocks = stream.missing();
+            if blocks.is_empty() {
+                return Ok(Ok(said));
+            }
+            round += 1;
+            if round > ROUNDS || pace == Pace::Eager {
+                return Ok(Err(No::Behind(corrupt(
+                    "blocks do not agree with their values",
+                ))));
+            }
+            let wrong: u64 = blocks.iter().map(|span| span.count).sum();
+            tell_again(guard, stream.xfer, wrong);
+            self.say(guard, codec, &Reply::Again { blocks }).await?;
+        }
+    }
+
+    /// The payload and the landing.
     async fn take_upload(
         &mut self,
         guard: &ConnGuard,
         codec: &mut dyn ServerCodec,
-        incoming: &mut Incoming,
+        incoming: &Incoming,
         xfer: &XferGuard,
-    ) -> Result<Verdict, Over> {
-        let mut round = 0;
-        let said = loop {
-            guard.dials().set_phase(Phase::Receiving);
-            let said = match self.take_round(guard, codec, incoming, xfer).await {
-                Ok(Ok(said)) => said,
-                Ok(Err(refusal)) => return Ok(Verdict::No(given_up(refusal))),
-                Err(Unkept::Disk(error)) => return Ok(Verdict::Midway(kept(&error))),
-                Err(why) => return Err(why.into()),
-            };
-            let blocks = incoming.known.missing();
-            if blocks.is_empty() {
-                break said;
-            }
-            round += 1;
-            if round > ROUNDS || incoming.order.terms.pace == Pace::Eager {
-                return Ok(Verdict::No(corrupt(
-                    "blocks do not agree with their values",
-                )));
-            }
-            let wrong: u64 = blocks.iter().map(|span| span.count).sum();
-            tell_again(guard, xfer, wrong);
-            self.say(guard, codec, &Reply::Again { blocks }).await?;
+    ) -> Result<Result<Stored, No>, Over> {
+        let joint = &incoming.joint;
+        let stream = Stream {
+            joint,
+            xfer,
+            scope: joint.all(),
+            part: Part::Whole,
         };
-        let root = incoming.root();
-        if incoming.is_checked() && said.is_some() && said != root {
+        let pace = incoming.order.terms.pace;
+        let said = match self.take_rounds(guard, codec, stream, pace).await? {
+            Ok(said) => said,
+            Err(no) => return Ok(Err(no)),
+        };
+        let root = joint.root();
+        if joint.is_checked() && said.is_some() && said != root {
             // Each block agreed alone: what the sender read was not one content.
-            incoming.parcel.discard();
-            incoming.known = crate::net::tree::Growing::new(incoming.order.size);
-            return Ok(Verdict::No(corrupt(
-                "the blocks do not make the file's hash",
-            )));
+            joint.parcel().discard();
+            joint.forget();
+            let words = "the blocks do not make the file's hash";
+            return Ok(Err(No::Behind(corrupt(words))));
         }
         // It may have taken days: what is granted now is what counts.
         if let Err(denied) = self.still_allows(Right::Upload) {
-            return Ok(Verdict::No(denied));
+            return Ok(Err(No::Behind(denied)));
         }
         let size = incoming.order.size;
         let landing = spawn_blocking(incoming.land());
         let landed = self.waiting(guard, codec, (size, size), landing).await?;
         let landed = landed.unwrap_or_else(|gone| Err(std::io::Error::other(gone).into()));
         Ok(match landed {
-            Ok(name) => Verdict::Stored(Stored {
+            Ok(name) => Ok(Stored {
                 name: name.into(),
                 root,
             }),
-            Err(error) => Verdict::No(kept(&error)),
+            Err(error) => Err(No::Behind(kept(&error))),
         })
     }
 
@@ -234,31 +261,41 @@ impl Talk {
         codec: &mut dyn ServerCodec,
         incoming: Incoming,
         xfer: XferGuard,
-        verdict: Verdict,
+        verdict: Result<Stored, No>,
     ) -> Result<After, Over> {
         match verdict {
-            Verdict::Stored(stored) => {
+            Ok(stored) => {
                 let words = stored_words(&incoming.order.path, &stored.name);
                 let proof = incoming.order.proof();
                 incoming.forget();
                 xfer.end(proof, "", &words);
                 self.say(guard, codec, &Reply::Stored(stored)).await
             }
-            Verdict::No(denied) => {
-                xfer.end(Outcome::Failed, denied.cause, &denied.detail);
+            Err(no) => {
+                // What is here is noted before the peer can come again.
                 drop(incoming);
-                self.say(guard, codec, &Reply::Refused(denied.refusal))
-                    .await
-            }
-            Verdict::Midway(denied) => {
-                xfer.end(Outcome::Failed, denied.cause, &denied.detail);
-                drop(incoming);
-                let no = Reply::Refused(denied.refusal);
-                self.say(guard, codec, &no).await?;
-                self.forget_payload(guard, codec).await?;
-                Ok(After::Next)
+                self.turn_down(guard, codec, xfer, no).await
             }
         }
+    }
+
+    /// Tells that it came to nothing, to the operator and to the peer.
+    pub(super) async fn turn_down(
+        &mut self,
+        guard: &ConnGuard,
+        codec: &mut dyn ServerCodec,
+        xfer: XferGuard,
+        no: No,
+    ) -> Result<After, Over> {
+        let (No::Behind(denied) | No::Midway(denied)) = &no;
+        xfer.end(Outcome::Failed, denied.cause, &denied.detail);
+        let reply = Reply::Refused(denied.refusal);
+        let after = self.say(guard, codec, &reply).await?;
+        if let No::Midway(_) = no {
+            self.forget_payload(guard, codec).await?;
+            return Ok(After::Next);
+        }
+        Ok(after)
     }
 
     /// Reads what is left of a payload that nobody wants any more.
@@ -287,7 +324,7 @@ impl Talk {
 }
 
 fn begin_transfer(guard: &ConnGuard, codec: &dyn ServerCodec, incoming: &Incoming) -> XferGuard {
-    let here = incoming.here();
+    let here = incoming.joint.bytes(&incoming.here());
     let xfer = guard.start(TransferOrder {
         job: None,
         dialect: codec.dialect(),
@@ -300,6 +337,16 @@ fn begin_transfer(guard: &ConnGuard, codec: &dyn ServerCodec, incoming: &Incomin
     });
     xfer.started().progress.verify(here);
     xfer
+}
+
+/// The connection came to its end within a payload: so did the transfer.
+pub(super) fn cut_off(xfer: XferGuard, over: Over) -> Over {
+    if let Over::Failed(cause, detail) = &over {
+        xfer.end(Outcome::Failed, cause, detail);
+    } else if let Over::Malformed(malformed) = &over {
+        xfer.end(Outcome::Failed, malformed.cause, &malformed.detail);
+    }
+    over
 }
 
 pub(super) fn given_up(refusal: Refusal) -> Denied {

@@ -1,14 +1,17 @@
 //! What every peer has left unfinished here, so that nobody litters without end.
 //!
 //! An upload that was cut keeps what it has brought, to go on from; of each peer only
-//! the last [`MOST`] are kept, older ones go when it begins another. It knows paths and
+//! the last [`MOST`] are kept, older ones go when it begins another. It also tells which
+//! of a peer's uploads are under way, for those who bring shares of one. It knows paths and
 //! marks; it must never know a socket or a dialect. It forgets with the program: parts
 //! of an earlier run are nobody's, and stay until their file is sent again.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::incoming::Order;
+use super::joint::Joint;
 use crate::entity::{Pin, RemotePath};
 use crate::net::store::landing::Mark;
 
@@ -38,12 +41,39 @@ pub(super) struct Left {
 #[derive(Debug, Default)]
 pub struct Tab {
     left: Mutex<HashMap<Whose, VecDeque<Left>>>,
+    open: Arc<Uploads>,
+}
+
+/// The uploads under way that take shares; of one path there is one at most.
+type Uploads = Mutex<HashMap<(Whose, RemotePath), Arc<Joint>>>;
+
+/// An upload that takes shares until this is dropped.
+#[derive(Debug)]
+pub(super) struct Open {
+    all: Arc<Uploads>,
+    key: (Whose, RemotePath),
+    joint: Arc<Joint>,
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let mut all = lock(&self.all);
+        // It may be another's by now: this one has landed, and was begun anew.
+        if all
+            .get(&self.key)
+            .is_some_and(|joint| Arc::ptr_eq(joint, &self.joint))
+        {
+            all.remove(&self.key);
+        }
+        drop(all);
+        self.joint.cut();
+    }
 }
 
 impl Tab {
     /// Notes an upload that was cut.
     pub(super) fn note(&self, whose: Whose, left: Left) {
-        let mut all = self.lock();
+        let mut all = lock(&self.left);
         if all.len() >= PEERS && !all.contains_key(&whose) {
             return;
         }
@@ -55,7 +85,7 @@ impl Tab {
     /// Strikes an upload that goes on now, whosever it was, and hands over what is too
     /// old to be kept of this peer.
     pub(super) fn settle(&self, whose: Whose, path: &RemotePath) -> Vec<Left> {
-        let mut all = self.lock();
+        let mut all = lock(&self.left);
         for left in all.values_mut() {
             left.retain(|left| left.path != *path);
         }
@@ -68,10 +98,28 @@ impl Tab {
         old
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Whose, VecDeque<Left>>> {
-        // No code panics while it holds the lock; were it to, the data is still whole.
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Shares of this upload are taken from here on.
+    pub(super) fn open(&self, whose: Whose, path: RemotePath, joint: &Arc<Joint>) -> Open {
+        let key = (whose, path);
+        lock(&self.open).insert(key.clone(), Arc::clone(joint));
+        Open {
+            all: Arc::clone(&self.open),
+            key,
+            joint: Arc::clone(joint),
+        }
     }
+
+    /// The upload that somebody wants to bring a share of, if it is under way.
+    pub(super) fn find(&self, order: &Order) -> Option<Arc<Joint>> {
+        let all = lock(&self.open);
+        let joint = all.get(&(order.whose, order.path.clone()))?;
+        joint.is_for(order).then(|| Arc::clone(joint))
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code panics while it holds the lock; were it to, the data is still whole.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

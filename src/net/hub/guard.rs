@@ -232,6 +232,8 @@ impl XferGuard {
         }
         let totals = &self.hub.totals;
         let counter = match (outcome, self.started.direction) {
+            // A file counts once, however many streams have carried it.
+            (outcome, _) if outcome.went_well() && !self.started.ends_the_file() => None,
             (outcome, Direction::Out) if outcome.went_well() => Some(&totals.files_out),
             (outcome, Direction::In) if outcome.went_well() => Some(&totals.files_in),
             (Outcome::Cancelled, _) => None,
@@ -240,7 +242,8 @@ impl XferGuard {
         if let Some(counter) = counter {
             Totals::add(counter, 1);
         }
-        let done = self.started.progress.done();
+        let progress = &self.started.progress;
+        let done = progress.done().saturating_sub(progress.beside());
         let ended = Ended {
             outcome,
             bytes: done.saturating_sub(self.started.offset),

@@ -37,7 +37,10 @@ pub(super) fn put_put(path: &str, size: u64, terms: &Terms, out: &mut Vec<u8>) {
                 fields.uint(6, 1);
             }
             Pace::Share(blocks) => {
-                fields.uint(6, 2).uint(7, blocks.first).uint(8, blocks.count);
+                fields
+                    .uint(6, 2)
+                    .uint(7, blocks.first)
+                    .uint(8, blocks.count);
             }
         }
     });
