@@ -213,7 +213,7 @@ pub struct ConnectArgs {
     /// How deck moves payload.
     #[command(flatten)]
     pub means: MeansArgs,
-    /// How many connections a download may have.
+    /// How many connections a file may have.
     #[command(flatten)]
     pub streams: StreamsArgs,
     /// What clients share.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{ClashArg, Common, Fault, MeansArgs, url};
+use super::{ClashArg, Common, Fault, MeansArgs, StreamsArgs, url};
 use crate::address::Url;
 use crate::entity::{Dialect, RemotePath};
 use crate::event::Outgoing;
@@ -31,6 +31,9 @@ pub struct PutArgs {
     /// How deck moves payload.
     #[command(flatten)]
     pub means: MeansArgs,
+    /// How many connections a file may have.
+    #[command(flatten)]
+    pub streams: StreamsArgs,
     /// One JSON object an event on stdout
     #[arg(long)]
     pub json: bool,

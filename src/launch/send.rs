@@ -34,6 +34,7 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     let mut dial = dial(&url, args.parallel, &args.common, None, on_clash);
     dial.means = Means {
         dotfiles: dotfiles(args.hidden),
+        streams: usize::from(args.streams.streams),
         ..means(&args.means)
     };
     let runtime = runtime()?;

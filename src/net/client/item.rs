@@ -184,6 +184,7 @@ impl Item {
                 path: self.path.clone(),
                 clash,
                 check,
+                streams: dial.means.streams,
                 pool,
                 hub,
                 limits,

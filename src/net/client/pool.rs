@@ -9,13 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::dial::{Failure, Line, Patience, Target};
 use super::limit::Limit;
 use super::tap::Tap;
 
+/// From so many bytes on a file goes over several lines.
+const LARGE: u64 = 64 << 20;
 /// Lines kept while nobody needs them.
 const IDLE: usize = 8;
 /// The longest a line is kept unused: well below any server's own limit.
@@ -47,7 +49,7 @@ pub(super) struct Pool {
     /// Whether the server was ever there.
     met: AtomicBool,
     /// Connections beside each task's own.
-    pub(super) extras: Arc<Semaphore>,
+    extras: Arc<Semaphore>,
     /// The whole client's bucket.
     pub(super) limit: Arc<Limit>,
 }
@@ -105,6 +107,16 @@ impl Pool {
         if idle.len() < IDLE {
             idle.push((tap, Instant::now()));
         }
+    }
+
+    /// Leave for further lines beside the first, for a file that may have `streams` in all
+    /// and of which so many bytes are missing.
+    pub(super) fn extras(&self, streams: usize, missing: u64) -> Vec<OwnedSemaphorePermit> {
+        if missing < LARGE {
+            return Vec::new();
+        }
+        let extra = || Arc::clone(&self.extras).try_acquire_owned().ok();
+        (1..streams).map_while(|_| extra()).collect()
     }
 
     /// Lets every kept line go.

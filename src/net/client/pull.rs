@@ -31,8 +31,6 @@ use crate::net::hub::{Hub, XferGuard};
 use crate::net::store::landing::{Landing, Missing, Parcel, Unlanded};
 use crate::net::wire::codec::{Answer, Check, Request, Version};
 
-/// From this size on a file comes over several lines.
-const LARGE: u64 = 64 << 20;
 /// How often a file may change under our hands before it is given up.
 const CHANGES: u32 = 5;
 
@@ -277,12 +275,7 @@ impl Pull {
     async fn gather(&self, goods: &Arc<Goods>, first: Option<Tap>) -> Result<(), Stop> {
         let missing = goods.plan().missing_bytes();
         let mut streams = JoinSet::new();
-        let mut extras = Vec::new();
-        if missing >= LARGE {
-            let wanted = self.streams.saturating_sub(1);
-            let extra = Arc::clone(&self.pool.extras);
-            extras.extend((0..wanted).map_while(|_| Arc::clone(&extra).try_acquire_owned().ok()));
-        }
+        let extras = self.pool.extras(self.streams, missing);
         goods.plan().share(extras.len() + 1);
         if !goods.plan().is_done() || goods.seen.size == 0 {
             let stretch = Stretch::new(Arc::clone(goods));

@@ -2,27 +2,34 @@
 //!
 //! The server says what an earlier try has brought; the rest goes out while the
 //! next bytes are read and hashed. It is complete when the server has made it
-//! durable and says the same root. What is sent is what was announced: a file that
-//! changes meanwhile has failed. It knows no queue.
+//! durable and says the same root. A large file goes over several lines: one announces it,
+//! the others bring shares. What is sent is what was announced: a file that changes
+//! meanwhile has failed. It knows no queue.
 
 mod course;
+mod freight;
 mod local;
+mod lots;
 mod reader;
+mod share;
 mod stands;
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::course::{Course, End, Rehashed, blocks_of, bytes};
+use self::freight::{Freight, Hand, Supply, amid};
 pub(super) use self::local::{changed, open, terms};
-use self::reader::{Chunk, Reader, rehash};
+use self::lots::Lots;
+use self::reader::rehash;
+use self::share::Share;
 pub(super) use self::stands::stands;
 use super::Teller;
-use super::dial::{Failure, broke};
+use super::dial::Failure;
 use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
@@ -32,7 +39,7 @@ use crate::entity::{Direction, JobId, Outcome, RemotePath};
 use crate::event::Clash;
 use crate::net::hub::{Hub, TransferOrder};
 use crate::net::store::Fate;
-use crate::net::tree::{BLOCK, block_len, blocks};
+use crate::net::tree::blocks;
 use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Stored};
 
 /// One upload to be done.
@@ -45,6 +52,8 @@ pub(super) struct Push {
     /// What to do if that is taken; `None` asks.
     pub(super) clash: Option<Clash>,
     pub(super) check: Check,
+    /// Lines for one large file.
+    pub(super) streams: usize,
     pub(super) pool: Arc<Pool>,
     pub(super) hub: Arc<Hub>,
     pub(super) limits: Limits,
@@ -144,7 +153,8 @@ impl Push {
                 Answer::Again { blocks } => {
                     missing = blocks_of(&blocks, course.source.size)?;
                     if let Some(xfer) = &course.xfer {
-                        xfer.started().progress.take_back(bytes(&missing, course));
+                        let bytes = bytes(&missing, course.source.size);
+                        xfer.started().progress.take_back(bytes);
                     }
                 }
                 Answer::Stored(stored) => {
@@ -168,7 +178,7 @@ impl Push {
     /// A refusal before the first byte: a taken name may be the file's own, of a try whose
     /// answer was lost.
     async fn turned_away(&self, course: &Course, refusal: Refusal) -> Result<Sent, Stop> {
-        match (refusal, course.end, course.values.root()) {
+        match (refusal, course.end, course.root()) {
             (Refusal::Exists, End::Said, Some(root))
                 if stands(&self.pool, &self.path, root).await? =>
             {
@@ -193,7 +203,7 @@ impl Push {
 
     /// Begins the transfer, or sets its dial to where the server stands.
     fn begin(&self, course: &mut Course, tap: &Tap, here: &[u64]) -> Result<(), Stop> {
-        let offset = bytes(here, course);
+        let offset = bytes(here, course.source.size);
         if let Some(xfer) = &course.xfer {
             let progress = &xfer.started().progress;
             progress.take_back(progress.done());
@@ -220,121 +230,113 @@ impl Push {
     }
 
     fn hash_behind(&self, course: &Course, here: &[u64]) -> Option<JoinHandle<Rehashed>> {
+        let values = course.values();
         let unknown: Vec<u64> = here
             .iter()
             .copied()
-            .filter(|index| course.values.get(*index).is_none())
+            .filter(|index| values.get(*index).is_none())
             .collect();
+        drop(values);
         let source = Arc::clone(&course.source);
         (self.check != Check::None && !unknown.is_empty())
             .then(|| tokio::task::spawn_blocking(move || rehash(&source, &unknown)))
     }
 
-    /// Sends blocks and the end behind them; a refusal in the middle comes back.
+    /// Sends blocks over one line and more, and the end behind them; a refusal in the
+    /// middle comes back.
     async fn payload(
         &self,
         tap: &mut Tap,
-        course: &mut Course,
+        course: &Course,
         missing: &[u64],
     ) -> Result<Option<Refusal>, Stop> {
+        let freight = self.freight(course, missing)?;
+        let mut shares = self.shares(&freight, bytes(missing, course.source.size));
+        let sent = self.all(tap, &freight, &mut shares).await;
+        // None is left behind: what it counts would be counted twice.
+        shares.shutdown().await;
+        if let Some(refusal) = sent? {
+            return Ok(Some(refusal));
+        }
+        if matches!(course.source.fate(), Fate::Same) {
+            return freight.end(tap, Ok(course.root())).await;
+        }
+        freight.end(tap, Err(Refusal::Changed)).await?;
+        Err(Stop::Changed)
+    }
+
+    fn freight(&self, course: &Course, missing: &[u64]) -> Result<Arc<Freight>, Stop> {
         let Some(xfer) = &course.xfer else {
             return Err(Stop::Failed(Failure::unexpected()));
         };
-        let meter = Meter {
-            started: Arc::clone(xfer.started()),
-            totals: Arc::clone(self.hub.totals()),
-        };
-        let mut reader = Reader::new(&course.source, missing, self.check);
-        let mut head = Vec::new();
-        while let Some(chunk) = reader.next().await? {
-            let Chunk {
-                index,
-                first,
-                bytes,
-                value,
-                last,
-            } = chunk;
-            if first {
-                let len = block_len(course.source.size, index);
-                tap.codec().block(index * BLOCK, len, &mut head);
-            }
-            let refused = self.write(tap, &head, None).await?;
-            head.clear();
-            if refused.is_some() {
-                return Ok(refused);
-            }
-            if let Some(refusal) = self.write(tap, &bytes, Some(&meter)).await? {
-                return Ok(Some(refusal));
-            }
-            reader.give(bytes);
-            if last {
-                tap.codec().seal(value, &mut head);
-                if let Some(value) = value {
-                    course.values.set(index, value);
-                }
-            }
-        }
-        let same = matches!(course.source.fate(), Fate::Same);
-        let end = if same {
-            Ok(course.values.root())
-        } else {
-            Err(Refusal::Changed)
-        };
-        tap.codec().close(end, &mut head);
-        let refused = self.write(tap, &head, None).await?;
-        if same {
-            Ok(refused)
-        } else {
-            Err(Stop::Changed)
-        }
+        Ok(Arc::new(Freight {
+            path: self.path.clone(),
+            source: Arc::clone(&course.source),
+            check: self.check,
+            limits: self.limits.clone(),
+            meter: Meter {
+                started: Arc::clone(xfer.started()),
+                totals: Arc::clone(self.hub.totals()),
+            },
+            lots: Mutex::new(Lots::of(missing)),
+            values: Arc::clone(&course.values),
+        }))
     }
 
-    /// Writes, and hears meanwhile: a server that has refused may read no more.
-    async fn write(
+    /// As many lines beside the first as a large file may have.
+    fn shares(&self, freight: &Arc<Freight>, missing: u64) -> JoinSet<Result<(), Stop>> {
+        let mut shares = JoinSet::new();
+        let extras = self.pool.extras(self.streams, missing);
+        let lines = extras.len();
+        for extra in extras {
+            let share = Share {
+                freight: Arc::clone(freight),
+                pool: Arc::clone(&self.pool),
+                lines,
+            };
+            shares.spawn(async move {
+                let done = share.run().await;
+                drop(extra);
+                done
+            });
+        }
+        shares
+    }
+
+    /// Sends until nothing is left, here and on the other lines.
+    async fn all(
         &self,
         tap: &mut Tap,
-        mut bytes: &[u8],
-        meter: Option<&Meter>,
+        freight: &Freight,
+        shares: &mut JoinSet<Result<(), Stop>>,
     ) -> Result<Option<Refusal>, Stop> {
-        let pipe = Arc::clone(tap.pipe());
-        let gap = tap.gap();
+        let mut hand = Hand::new(freight, [], Supply::Lots);
         let mut busy = Busy::default();
-        while !bytes.is_empty() {
-            let room = match meter {
-                Some(_) => self.limits.slice(bytes.len()),
-                None => bytes.len(),
-            };
-            let write = timeout(gap, pipe.write_some(&bytes[..room]));
-            let sent = tokio::select! {
-                biased;
-                sent = write => sent,
-                heard = tap.more() => {
+        loop {
+            if let Some(refusal) = freight.send(tap, &mut hand).await? {
+                return Ok(Some(refusal));
+            }
+            // Whoever ends may have left something to us.
+            let done = tokio::select! {
+                done = shares.join_next() => done,
+                heard = tap.listen() => {
                     heard?;
-                    match tap.here()? {
-                        None => continue,
-                        Some(Answer::Wait { done, .. }) => {
-                            busy.hear(done)?;
-                            continue;
-                        }
-                        Some(Answer::Refused { refusal }) => return Ok(Some(refusal)),
-                        Some(_) => return Err(Stop::Failed(Failure::unexpected())),
+                    if let Some(refusal) = amid(tap, &mut busy)? {
+                        return Ok(Some(refusal));
                     }
+                    continue;
                 }
             };
-            let sent = sent
-                .map_err(|_| Failure::new("timeout", "the server does not read"))?
-                .map_err(|error| broke(&error))?;
-            bytes = &bytes[sent..];
-            if let Some(meter) = meter {
-                meter.add(sent as u64);
-                self.limits.spend(sent as u64).await;
+            match done {
+                None if freight.lots().count() == 0 => return Ok(None),
+                None => {}
+                Some(Ok(done)) => done?,
+                Some(Err(gone)) => {
+                    let words = format!("a fault in ferrydeck: {gone}");
+                    return Err(Stop::Failed(Failure::new("panicked", words)));
+                }
             }
         }
-        timeout(gap, pipe.flush())
-            .await
-            .map_err(|_| Failure::new("timeout", "the server does not read"))?
-            .map_err(|error| broke(&error))?;
-        Ok(None)
     }
 
     /// It stands there under the name that was asked for, though nobody said so.
@@ -353,7 +355,8 @@ impl Push {
     fn compare(&self, course: &Course, stored: &Stored) -> Result<Finish, Failure> {
         let outcome = proof(self.check);
         if outcome == Outcome::CompleteHash {
-            if course.values.root().is_none() || stored.root != course.values.root() {
+            let root = course.root();
+            if root.is_none() || stored.root != root {
                 let words = "what stands on the server does not agree with the file's hash";
                 return Err(Failure::new("corrupt", words));
             }

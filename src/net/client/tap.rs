@@ -142,8 +142,17 @@ impl Tap {
         }
     }
 
+    /// Waits for the server to say something, for as long as it takes. Cancel safe.
+    pub(super) async fn listen(&mut self) -> Result<(), Failure> {
+        self.more_within(Duration::MAX).await
+    }
+
     /// Reads once into the input. Cancel safe.
     pub(super) async fn more(&mut self) -> Result<(), Failure> {
+        self.more_within(self.gap).await
+    }
+
+    async fn more_within(&mut self, gap: Duration) -> Result<(), Failure> {
         if self.at == self.line.input.len() {
             self.line.input.clear();
             self.at = 0;
@@ -155,7 +164,7 @@ impl Tap {
             return Err(Failure::new("malformed", "the server's answer has no end"));
         }
         let read = self.line.pipe.read_some(&mut self.line.input, READ);
-        let read = timeout(self.gap, read).await;
+        let read = timeout(gap, read).await;
         let read = read.map_err(|_| self.silent())?;
         match read.map_err(|error| broke(&error))? {
             0 => Err(self.closed()),

@@ -3,8 +3,9 @@
 //! The file, its transfer, our own values as they become known, and whether its end was
 //! ever said. It knows blocks and values; it asks nobody anything and waits for nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::entity::Root;
 use crate::net::client::dial::Failure;
 use crate::net::client::pull::Stop;
 use crate::net::hub::XferGuard;
@@ -18,7 +19,7 @@ pub(super) struct Course {
     pub(super) source: Arc<Source>,
     pub(super) xfer: Option<XferGuard>,
     /// Our own values, as far as they are known.
-    pub(super) values: Growing,
+    pub(super) values: Arc<Mutex<Growing>>,
     pub(super) end: End,
 }
 
@@ -35,7 +36,7 @@ pub(super) type Rehashed = std::io::Result<Vec<(u64, Value)>>;
 impl Course {
     pub(super) fn new(source: Source) -> Self {
         Self {
-            values: Growing::new(source.size),
+            values: Arc::new(Mutex::new(Growing::new(source.size))),
             source: Arc::new(source),
             xfer: None,
             end: End::Unsaid,
@@ -49,15 +50,27 @@ impl Course {
     }
 
     pub(super) fn learn(
-        &mut self,
+        &self,
         hashed: Result<Rehashed, tokio::task::JoinError>,
     ) -> Result<(), Stop> {
         let local = |words: String| Stop::Failed(Failure::new("local", words));
         let hashed = hashed.map_err(|gone| local(gone.to_string()))?;
-        for (index, value) in hashed.map_err(|error| local(format!("cannot be read: {error}")))? {
-            self.values.set(index, value);
+        let hashed = hashed.map_err(|error| local(format!("cannot be read: {error}")))?;
+        let mut values = self.values();
+        for (index, value) in hashed {
+            values.set(index, value);
         }
         Ok(())
+    }
+
+    /// Our own values; held for a few instructions only.
+    pub(super) fn values(&self) -> MutexGuard<'_, Growing> {
+        self.values.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The root, once every value is known.
+    pub(super) fn root(&self) -> Option<Root> {
+        self.values().root()
     }
 }
 
@@ -76,7 +89,7 @@ pub(super) fn blocks_of(spans: &[Span], size: u64) -> Result<Vec<u64>, Stop> {
     Ok(found)
 }
 
-pub(super) fn bytes(indices: &[u64], course: &Course) -> u64 {
-    let len = |index: &u64| block_len(course.source.size, *index);
+pub(super) fn bytes(indices: &[u64], size: u64) -> u64 {
+    let len = |index: &u64| block_len(size, *index);
     indices.iter().map(len).sum()
 }

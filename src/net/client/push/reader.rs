@@ -49,11 +49,11 @@ pub(super) struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(source: &Arc<Source>, blocks: &[u64], check: Check) -> Self {
+    pub(super) fn new(source: &Arc<Source>, check: Check) -> Self {
         Self {
             source: Arc::clone(source),
             check,
-            left: blocks.iter().copied().collect(),
+            left: VecDeque::new(),
             at: 0,
             hasher: None,
             ahead: None,
@@ -61,7 +61,17 @@ impl Reader {
         }
     }
 
-    /// The next piece; `None` behind the last.
+    /// Another block, behind those that are queued.
+    pub(super) fn push(&mut self, index: u64) {
+        self.left.push_back(index);
+    }
+
+    /// Blocks that are not read to their end.
+    pub(super) fn queued(&self) -> usize {
+        self.left.len()
+    }
+
+    /// The next piece; `None` where nothing is queued.
     pub(super) async fn next(&mut self) -> Result<Option<Chunk>, Failure> {
         if self.ahead.is_none() {
             self.read_ahead();
