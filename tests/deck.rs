@@ -12,8 +12,8 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use assert_fs::TempDir;
@@ -471,6 +471,108 @@ fn a_byte_flipped_on_the_wire_costs_exactly_one_block() {
     // The file, one block of it again, and a few frames around.
     let over = relayed.load(SeqCst) - size;
     assert!((BLOCK..BLOCK + 4_096).contains(&over), "{over} bytes more");
+}
+
+/// A relay that counts what goes up on each line, and cuts a line behind so many bytes.
+fn upward(
+    server: SocketAddr,
+    cut: impl Fn(usize) -> Option<u64> + Send + 'static,
+) -> (SocketAddr, Arc<Mutex<Vec<u64>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let counts = Arc::new(Mutex::new(Vec::new()));
+    let counted = Arc::clone(&counts);
+    std::thread::spawn(move || {
+        for near in listener.incoming() {
+            let Ok(near) = near else { break };
+            let Ok(far) = TcpStream::connect(server) else {
+                continue;
+            };
+            let line = {
+                let mut counts = counted.lock().unwrap();
+                counts.push(0);
+                counts.len() - 1
+            };
+            let (cut, counted) = (cut(line), Arc::clone(&counted));
+            let (mut back, mut to) = (far.try_clone().unwrap(), near.try_clone().unwrap());
+            std::thread::spawn(move || std::io::copy(&mut back, &mut to));
+            std::thread::spawn(move || {
+                let (mut near, mut far) = (near, far);
+                let mut buffer = vec![0; 64 << 10];
+                while let Ok(read @ 1..) = near.read(&mut buffer) {
+                    let up = {
+                        let mut counts = counted.lock().unwrap();
+                        counts[line] += read as u64;
+                        counts[line]
+                    };
+                    if cut.is_some_and(|cut| up > cut) || far.write_all(&buffer[..read]).is_err() {
+                        break;
+                    }
+                }
+                let _ = near.shutdown(std::net::Shutdown::Both);
+                let _ = far.shutdown(std::net::Shutdown::Both);
+            });
+        }
+    });
+    (addr, counts)
+}
+
+/// Sends a file of 80 MiB through such a relay; the bytes that went up on each line. The
+/// first line has announced it.
+fn sent_through(cut: impl Fn(usize) -> Option<u64> + Send + 'static) -> (u64, Vec<u64>) {
+    let (shared, state) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let size = 20 * BLOCK + 99;
+    std::fs::write(state.path().join("a"), noise(size, 1)).unwrap();
+    let server = Server::start(shared.path());
+    // One looks first whether the target is a folder, and says no more than that.
+    let cut = move |line: usize| line.checked_sub(1).and_then(&cut);
+    let (through, counts) = upward(server.addr, cut);
+    let args = ["put", "a", &url(through, "a"), "--limit", "80M"];
+    let said = well(state.path(), &args);
+    assert!(said.contains("complete (hash)"), "{said}");
+    assert_eq!(
+        hash(&shared.path().join("a")),
+        hash(&state.path().join("a"))
+    );
+    let names: Vec<_> = std::fs::read_dir(shared.path()).unwrap().collect();
+    assert_eq!(names.len(), 1, "{names:?}");
+    let mut counts = counts.lock().unwrap().clone();
+    assert!(counts.remove(0) < 100);
+    (size, counts)
+}
+
+#[test]
+fn a_large_upload_goes_over_four_lines() {
+    let (size, lines) = sent_through(|_| None);
+    assert_eq!(lines.len(), 4, "{lines:?}");
+    assert!(lines.iter().all(|up| *up > BLOCK), "{lines:?}");
+    let all: u64 = lines.iter().sum();
+    assert!((size..size + (16 << 10)).contains(&all), "{lines:?}");
+}
+
+#[test]
+fn a_line_that_breaks_leaves_its_share_to_the_others() {
+    let (size, lines) = sent_through(|line| (line == 2).then_some(6 << 20));
+    assert!(lines.len() >= 4, "{lines:?}");
+    let all: u64 = lines.iter().sum();
+    // Its broken block, and what the kernel had taken on the way.
+    assert!(all < size + 4 * BLOCK, "{lines:?}");
+}
+
+#[test]
+fn an_upload_whose_first_line_breaks_goes_on() {
+    let (size, lines) = sent_through(|line| (line == 0).then_some(6 << 20));
+    assert!(lines.len() >= 5, "{lines:?}");
+    let all: u64 = lines.iter().sum();
+    // Of each line a block that was not whole, and what the kernel had taken.
+    assert!(all < size + 4 * 3 * BLOCK, "{lines:?}");
+}
+
+#[test]
+fn who_may_have_one_line_sends_over_one() {
+    let (size, lines) = sent_through(|line| (line > 0).then_some(0));
+    let first = lines[0];
+    assert!(first > size && first < size + (16 << 10), "{lines:?}");
 }
 
 #[test]
