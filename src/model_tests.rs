@@ -125,6 +125,27 @@ fn a_transfer_moves_its_row_and_then_greys_out() {
 }
 
 #[test]
+fn what_others_carry_of_a_file_brings_its_end_nearer() {
+    let mut model = Model::new(about(Role::Serve));
+    let totals = Totals::default();
+    let birth = birth(1);
+    let whole = started(&birth, 7, Some(4_000));
+    model.apply(&event(What::Accepted(Arc::clone(&birth))), at(0));
+    model.apply(&event(What::TransferStarted(Arc::clone(&whole))), at(0));
+    for step in 0..4_u64 {
+        model.sample(at(step * 250), &totals);
+        whole.progress.add(100);
+        whole.progress.add_beside(300);
+        birth.dials.add_out(100);
+    }
+    model.sample(at(1_000), &totals);
+    let seen = row(&model, 1);
+    assert_eq!(seen.running().and_then(Transfer::ratio), Some(0.4));
+    // 400 bytes a second here and 1,200 beside.
+    assert_eq!(seen.eta(), Some(at(1_500)));
+}
+
+#[test]
 fn grey_rows_are_bounded() {
     let mut model = Model::new(about(Role::Serve));
     for conn in 1..=(MAX_GREY as u64 + 50) {

@@ -118,6 +118,17 @@ impl Transfer {
         }
     }
 
+    /// How many times faster it grows than its own connection carries: more than 1 while
+    /// others carry shares of it.
+    fn help(&self) -> f64 {
+        let grown = self.done.saturating_sub(self.started.offset);
+        let own = grown.saturating_sub(self.started.progress.beside());
+        if own == 0 {
+            return 1.0;
+        }
+        grown as f64 / own as f64
+    }
+
     /// Bytes a second since the start, resumed bytes left out.
     pub fn average(&self, now: Duration) -> f64 {
         let took = now.saturating_sub(self.begun).as_secs_f64();
@@ -203,7 +214,7 @@ impl Connection {
     pub fn eta(&self) -> Option<Duration> {
         let transfer = self.running()?;
         let (_, until) = transfer.stretch();
-        eta(transfer.done, until, self.rate.per_second())
+        eta(transfer.done, until, self.rate.per_second() * transfer.help())
     }
 
     fn until(&self, now: Duration) -> Duration {
