@@ -214,7 +214,11 @@ impl Connection {
     pub fn eta(&self) -> Option<Duration> {
         let transfer = self.running()?;
         let (_, until) = transfer.stretch();
-        eta(transfer.done, until, self.rate.per_second() * transfer.help())
+        eta(
+            transfer.done,
+            until,
+            self.rate.per_second() * transfer.help(),
+        )
     }
 
     fn until(&self, now: Duration) -> Duration {

@@ -27,6 +27,7 @@ mod share;
 mod small;
 mod store;
 mod tab;
+mod takeover;
 mod tell;
 mod tree;
 

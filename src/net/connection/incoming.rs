@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::sync::CancellationToken;
+
 use super::joint::Joint;
 use super::keep::Gate;
 use super::receive::unlanded;
@@ -105,6 +107,7 @@ impl Incoming {
         tab: &Arc<Tab>,
         order: Order,
         rights: Rights,
+        stop: &CancellationToken,
     ) -> Result<Self, Denied> {
         let place = Place::find(gate, &order, rights)?;
         if order.terms.pace == Pace::Eager && order.size > BLOCK {
@@ -126,7 +129,7 @@ impl Incoming {
         let resumed = place.landing.resume(&place.name, &mark, order.size);
         let (parcel, found) = resumed.map_err(|error| kept(&error))?;
         Ok(Self {
-            joint: Arc::new(Joint::new(&order, Arc::new(parcel))),
+            joint: Arc::new(Joint::new(&order, Arc::new(parcel), stop)),
             order,
             place,
             found,

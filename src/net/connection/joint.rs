@@ -5,9 +5,12 @@
 //! does. It knows block numbers, values and a parcel; it must never know a socket, a
 //! codec or whose the upload is.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::incoming::Order;
@@ -32,6 +35,11 @@ pub(super) struct Joint {
     whole: OnceLock<Arc<Started>>,
     /// Cancelled when no share has anything to bring any more.
     over: CancellationToken,
+    /// Cancelled when its own connection is to bring no more.
+    displaced: CancellationToken,
+    /// When a byte of it moved last, in milliseconds since it began.
+    moved: AtomicU64,
+    began: Instant,
     /// Something in hand was let go.
     freed: Notify,
 }
@@ -44,8 +52,12 @@ struct Blocks {
 }
 
 impl Joint {
-    pub(super) fn new(order: &Order, parcel: Arc<Parcel>) -> Self {
+    /// It ends with its connection, which `stop` tells.
+    pub(super) fn new(order: &Order, parcel: Arc<Parcel>, stop: &CancellationToken) -> Self {
         Self {
+            displaced: stop.child_token(),
+            moved: AtomicU64::new(0),
+            began: Instant::now(),
             size: order.size,
             check: order.terms.check,
             source: order.terms.source.clone(),
@@ -227,6 +239,29 @@ impl Joint {
             }
             freed.await;
         }
+    }
+
+    /// A byte of it has moved.
+    pub(super) fn stir(&self) {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.moved.store(now, Relaxed);
+    }
+
+    /// When one moved last, counted from its beginning, and how long ago that is.
+    pub(super) fn moved(&self) -> (Duration, Duration) {
+        let moved = Duration::from_millis(self.moved.load(Relaxed));
+        (moved, self.began.elapsed().saturating_sub(moved))
+    }
+
+    /// Ends it: its sender goes on over another connection.
+    pub(super) fn displace(&self) {
+        self.displaced.cancel();
+        self.cut();
+    }
+
+    /// Cancelled when its own connection is to bring no more.
+    pub(super) const fn displaced(&self) -> &CancellationToken {
+        &self.displaced
     }
 
     /// Writes down that a block is here, for the next try. Blocks.

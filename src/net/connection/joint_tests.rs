@@ -21,7 +21,7 @@ fn joint() -> (assert_fs::TempDir, Arc<Joint>) {
     let (parcel, _) = landing
         .resume("a", &Mark::new(b"m").unwrap(), SIZE)
         .unwrap();
-    let joint = Joint::new(&order(SIZE), Arc::new(parcel));
+    let joint = Joint::new(&order(SIZE), Arc::new(parcel), &CancellationToken::new());
     (dir, Arc::new(joint))
 }
 

@@ -75,6 +75,7 @@ impl Stream<'_> {
     }
 
     fn count(&self, bytes: u64) {
+        self.joint.stir();
         self.xfer.add(bytes);
         if let Some(whole) = self.whole() {
             whole.add_beside(bytes);
@@ -108,7 +109,13 @@ impl Talk {
         let mut run = None;
         loop {
             let piece = match stream.part {
-                Part::Whole => self.next_beside(guard, codec, stream).await?,
+                Part::Whole => tokio::select! {
+                    biased;
+                    () = stream.joint.displaced().cancelled() => {
+                        return Err(Unkept::Lost(given_away(guard).await));
+                    }
+                    piece = self.next_beside(guard, codec, stream) => piece?,
+                },
                 Part::Share => tokio::select! {
                     biased;
                     () = stream.joint.over() => return Err(Unkept::Lost(left_behind())),
@@ -218,7 +225,7 @@ impl Talk {
             len,
             patience: self.context.limits.stall,
             stop: match stream.part {
-                Part::Whole => guard.cancel(),
+                Part::Whole => joint.displaced(),
                 Part::Share => joint.end(),
             },
             count: |read: u64| {
@@ -249,9 +256,10 @@ impl Talk {
                 Err(Unkept::Disk(error))
             }
             Err(Unreceived::Stalled) => Err(Unkept::Lost(out_of_time(guard, Rule::Stall).await)),
-            Err(Unreceived::Stopped) if joint.is_over() => Err(Unkept::Lost(left_behind())),
-            // Sentenced: the talk is over as soon as it looks.
-            Err(Unreceived::Stopped) => std::future::pending().await,
+            Err(Unreceived::Stopped) => Err(Unkept::Lost(match stream.part {
+                Part::Whole => given_away(guard).await,
+                Part::Share => left_behind(),
+            })),
         }
     }
 }
@@ -291,6 +299,18 @@ async fn seal(
     joint.learn(index, value);
     stream.verify(len);
     Ok(())
+}
+
+/// The sender goes on over another connection.
+async fn given_away(guard: &ConnGuard) -> Over {
+    if guard.cancel().is_cancelled() {
+        // Sentenced: the talk is over as soon as it looks.
+        std::future::pending::<()>().await;
+    }
+    Over::Failed(
+        "taken_over",
+        "its sender goes on over another connection".to_owned(),
+    )
 }
 
 /// The upload that it was a share of has ended.

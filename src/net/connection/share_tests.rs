@@ -168,9 +168,6 @@ async fn a_share_of_nothing_is_refused() {
         let answer = two.ask(&share(&content, first, count)).await;
         assert_eq!(answer, refused(Refusal::Busy));
     }
-    // A second one of the whole is none of this.
-    let answer = two.ask(&put("big", &content, Pace::Asked)).await;
-    assert_eq!(answer, refused(Refusal::Busy));
     for index in [1, 2] {
         one.block(&content, index, None).await;
     }
@@ -300,4 +297,60 @@ async fn a_wrong_block_spoils_its_share_alone() {
     assert_eq!(main.close(&content).await, again(1, 1));
     main.block(&content, 1, None).await;
     assert_eq!(main.close(&content).await, stored(&content));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_is_back_takes_its_silent_upload_over() {
+    let content = noise(3 * B, 11);
+    let (mut bench, mut main) = begun(&content).await;
+    main.block(&content, 1, None).await;
+    // In the middle of a block, as a network that is gone leaves it.
+    let half = main.block_bytes(&content, 2, None);
+    main.send(&half[..B / 2]).await;
+    let mut back = bench.greet().await;
+    let answer = back.ask(&put("big", &content, Pace::Asked)).await;
+    assert_eq!(answer, here(&[(1, 1)]));
+    assert_eq!(bench.ended().await.cause, "taken_over");
+    assert!(gone(&mut main).await);
+    for index in [0, 2] {
+        back.block(&content, index, None).await;
+    }
+    assert_eq!(back.close(&content).await, stored(&content));
+    assert!(bench.read("big") == content);
+    assert_eq!(bench.names(), ["big"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_upload_that_moves_is_not_taken_over() {
+    let content = noise(3 * B, 12);
+    let (bench, mut main) = begun(&content).await;
+    let mut back = bench.greet().await;
+    let request = back.bytes(&put("big", &content, Pace::Asked));
+    back.send(&request).await;
+    let mut answer = Box::pin(back.hear());
+    let blocks = (0..3).map(|index| main.block_bytes(&content, index, None));
+    let bytes: Vec<u8> = blocks.collect::<Vec<_>>().concat();
+    for piece in bytes.chunks(B) {
+        assert!(
+            timeout(Duration::from_millis(400), &mut answer)
+                .await
+                .is_err()
+        );
+        main.send(piece).await;
+    }
+    assert_eq!(answer.await, refused(Refusal::Busy));
+    assert_eq!(main.close(&content).await, stored(&content));
+    // Another peer's, or another content, is not taken over at all.
+    let other = Terms {
+        source: Version::new(b"other").unwrap(),
+        ..terms(Pace::Asked)
+    };
+    let answer = main.ask(&put("two", &content, Pace::Asked)).await;
+    assert_eq!(answer, here(&[]));
+    let mut back = bench.greet().await;
+    let size = content.len() as u64;
+    let began = std::time::Instant::now();
+    let answer = back.ask(&store("two", size, other)).await;
+    assert_eq!(answer, refused(Refusal::Busy));
+    assert!(began.elapsed() < Duration::from_secs(2));
 }

@@ -69,7 +69,13 @@ impl Talk {
         }
         let path = order.path.clone();
         let eager = order.terms.pace == Pace::Eager;
-        let mut incoming = match self.begin_upload(guard, order).await {
+        let begun = match self.begin_upload(guard, order.clone()).await {
+            Err(denied) if denied.refusal == Refusal::Busy => {
+                self.take_over(guard, codec, order, denied).await?
+            }
+            begun => begun,
+        };
+        let mut incoming = match begun {
             Ok(incoming) => incoming,
             Err(denied) => {
                 if eager {
@@ -103,12 +109,17 @@ impl Talk {
         }
     }
 
-    async fn begin_upload(&mut self, guard: &ConnGuard, order: Order) -> Result<Incoming, Denied> {
+    pub(super) async fn begin_upload(
+        &mut self,
+        guard: &ConnGuard,
+        order: Order,
+    ) -> Result<Incoming, Denied> {
         self.allows(Right::Upload)?;
         let gate = self.gate();
         let tab = Arc::clone(&self.context.tab);
         let rights = self.rights();
-        let begin = off_loop(move || Incoming::begin(&gate, &tab, order, rights));
+        let stop = guard.cancel().clone();
+        let begin = off_loop(move || Incoming::begin(&gate, &tab, order, rights, &stop));
         let incoming = at_work(guard, begin).await?;
         if incoming.found == Found::Changed {
             tell_restart(guard, &incoming.order.path);
@@ -153,7 +164,7 @@ impl Talk {
     }
 
     /// Waits for work of our own; the peer hears every second that we are at it.
-    async fn waiting<T>(
+    pub(super) async fn waiting<T>(
         &mut self,
         guard: &ConnGuard,
         codec: &mut dyn ServerCodec,
