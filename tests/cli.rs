@@ -814,6 +814,31 @@ fn an_interrupted_get_is_130_and_leaves_nothing() {
 }
 
 #[test]
+fn an_interrupt_is_heard_before_a_put_has_begun() {
+    let dir = folder();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let child = ferrydeck(dir.path())
+        .arg("put")
+        .arg(dir.path().join("a.txt"))
+        .arg(format!("deck://{addr}/x"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // It asks whether x is a folder, and is never told.
+    let (mut peer, _) = listener.accept().unwrap();
+    peer.read_exact(&mut [0; 7]).unwrap();
+    let began = Instant::now();
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::INT).unwrap();
+    let (exit, ..) = said(&child.wait_with_output().unwrap());
+    assert_eq!(exit, Some(130));
+    // A silent server is waited for ten seconds and more.
+    assert!(began.elapsed() < Duration::from_secs(9));
+}
+
+#[test]
 fn what_the_server_may_not_read_is_not_served() {
     let dir = folder();
     for name in ["secret", "private"] {

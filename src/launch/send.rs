@@ -9,10 +9,12 @@ use std::process::ExitCode;
 use super::fetch::{Errand, clash_of, dial, means, run_errand, voice};
 use super::private::meet;
 use super::{INTERRUPTED, LAST_MOMENT, dotfiles, runtime, signals};
+use crate::address::Url;
 use crate::cli::{ClashArg, Fault, PutArgs};
 use crate::errand::Done;
+use crate::event::Outgoing;
 use crate::net::client::chores;
-use crate::net::client::{Means, OnClash};
+use crate::net::client::{Dial, Means, OnClash};
 
 /// Sends files, and folders with all that is in them.
 pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
@@ -41,23 +43,9 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     meet(&runtime, &dial, &args.common)?;
     let mut signals = signals(&runtime)?;
     let code = runtime.block_on(async {
-        if let [one] = &mut outgoing[..]
-            && one.path == url.path
-            && url.dialect.is_deck()
-        {
-            // A URL that names a folder is where it goes.
-            let (target, patience) = (&dial.target, dial.patience);
-            if chores::is_folder(target, patience, &dial.name, &one.path).await
-                && let Some(name) = one.local.file_name().and_then(|name| name.to_str())
-            {
-                one.path = one.path.join(name);
-            }
-        }
-        let folder = outgoing.first().map(|one| one.path.parent());
-        if let Some(folder) = folder.filter(|_| args.recursive) {
-            let (target, patience) = (&dial.target, dial.patience);
-            // What cannot be made, the transfers tell.
-            let _ = chores::make_way(target, patience, &dial.name, &folder).await;
+        tokio::select! {
+            () = find_way(&dial, &url, args, &mut outgoing) => {}
+            () = signals.any() => return INTERRUPTED,
         }
         match run_errand(dial, Errand::Put(outgoing), voice, &mut signals).await {
             Some(Done::Well | Done::Unheard) => 0,
@@ -67,4 +55,22 @@ pub(super) fn put(args: &PutArgs) -> anyhow::Result<ExitCode> {
     });
     runtime.shutdown_timeout(LAST_MOMENT);
     Ok(ExitCode::from(code))
+}
+
+/// A URL that names a folder is where it goes; the folders that lead there are made.
+async fn find_way(dial: &Dial, url: &Url, args: &PutArgs, outgoing: &mut [Outgoing]) {
+    let (target, patience) = (&dial.target, dial.patience);
+    if let [one] = &mut *outgoing
+        && one.path == url.path
+        && url.dialect.is_deck()
+        && chores::is_folder(target, patience, &dial.name, &one.path).await
+        && let Some(name) = one.local.file_name().and_then(|name| name.to_str())
+    {
+        one.path = one.path.join(name);
+    }
+    let folder = outgoing.first().map(|one| one.path.parent());
+    if let Some(folder) = folder.filter(|_| args.recursive) {
+        // What cannot be made, the transfers tell.
+        let _ = chores::make_way(target, patience, &dial.name, &folder).await;
+    }
 }

@@ -259,8 +259,9 @@ impl Queue {
             cause: End::Shutdown.label(),
             ..Fact::default()
         }));
-        self.write_down();
+        // First: who leaves writes behind a write that is under way.
         self.leaving.cancel();
+        self.write_down();
         for item in self.items.values_mut() {
             if let Some(running) = &item.running {
                 running.stop.cancel();

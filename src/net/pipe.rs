@@ -81,7 +81,8 @@ impl Pipe {
     }
 
     /// Writes some of `bytes` and says how many. Inside TLS all that it took has left
-    /// for the kernel when it returns.
+    /// for the kernel when it returns. May be dropped at any await by who then comes again
+    /// with the same bytes, more of them or fewer, or writes nothing any more.
     ///
     /// # Errors
     /// The socket's.

@@ -140,6 +140,37 @@ fn paths_that_tell_by_themselves_are_refused() {
     }
 }
 
+/// Who walks what is listed comes to an end.
+#[test]
+fn a_link_that_leads_back_is_not_listed() {
+    let scene = Scene::new();
+    scene.link(".", "self");
+    scene.link("..", "sub/up");
+    scene.link("../../sub", "sub/deep/round");
+    scene.link("sub", "folder");
+    for (resolver, store) in scene.stores(Dotfiles::Hidden) {
+        let folders = |path: &str| -> Vec<String> {
+            let mut lister = store.list(&path.into()).unwrap();
+            let page = lister.page(1_000, usize::MAX).unwrap();
+            let mut names: Vec<_> = page
+                .entries
+                .iter()
+                .filter(|entry| entry.kind == Kind::Dir)
+                .map(|entry| entry.name.to_string())
+                .collect();
+            names.sort();
+            names
+        };
+        assert_eq!(folders(""), ["folder", "sub"], "{resolver:?}");
+        assert_eq!(folders("sub"), ["deep"], "{resolver:?}");
+        assert_eq!(folders("folder"), ["deep"], "{resolver:?}");
+        assert!(folders("sub/deep").is_empty(), "{resolver:?}");
+        assert!(folders("folder/deep").is_empty(), "{resolver:?}");
+        // By its name it is reached as ever.
+        assert!(store.read(&"self/sub/up/a.txt".into()).is_ok());
+    }
+}
+
 #[test]
 fn links_work_inside_and_never_lead_out() {
     let scene = Scene::new();

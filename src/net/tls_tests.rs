@@ -112,6 +112,32 @@ async fn megabytes_cross_both_ways_at_once() {
     }
 }
 
+/// Who writes and listens at once gives a write up as soon as something comes.
+#[tokio::test]
+async fn a_write_that_is_given_up_and_taken_up_again_sends_nothing_twice() {
+    let (near, far) = pair().await;
+    let bytes: Vec<u8> = (0..2_000_000_u32).flat_map(u32::to_le_bytes).collect();
+    let (mut sent, mut got) = (0, Vec::new());
+    let work = async {
+        while got.len() < bytes.len() {
+            // Of any length: a limit may have come in between.
+            let most = bytes.len().min(sent + 1 + (got.len() * 7) % 300_000);
+            tokio::select! {
+                biased;
+                wrote = near.write_some(&bytes[sent..most]), if sent < most => {
+                    let wrote = wrote.unwrap();
+                    assert!(wrote <= most - sent, "{wrote}");
+                    sent += wrote;
+                }
+                read = far.read_some(&mut got, 100_000) => assert!(read.unwrap() > 0),
+            }
+        }
+    };
+    timeout(Duration::from_mins(1), work).await.unwrap();
+    assert_eq!(sent, bytes.len());
+    assert!(got == bytes, "what arrived is not what was sent");
+}
+
 #[tokio::test]
 async fn a_close_is_told_from_a_cut() {
     let (near, far) = pair().await;

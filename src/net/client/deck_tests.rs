@@ -1104,6 +1104,48 @@ async fn a_pause_keeps_what_was_checked_and_a_cancel_does_not() {
     bench.leave().await;
 }
 
+/// What stands there under its name is not called cancelled.
+#[test]
+fn what_is_being_landed_is_landed() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
+    let (busy, release) = std::sync::mpsc::channel::<()>();
+    let (busy, release) = (Mutex::new(Some(busy)), Mutex::new(Some(release)));
+    let threads = runtime.handle().clone();
+    // So large that its root is asked for: what is left then is to land.
+    let (world, addr) = World::serve(&[("a", pattern(32 << 20))], move |_, request| {
+        if matches!(request, Request::Tree { .. })
+            && let Some(release) = release.lock().unwrap().take()
+        {
+            threads.spawn_blocking(move || release.recv());
+        }
+        Fault::None
+    });
+    runtime.block_on(async {
+        let mut bench = bench(addr);
+        bench.fetch(&["a"]);
+        let asked = async {
+            let tree = |request: &Request| matches!(request, Request::Tree { .. });
+            while !world.log.lock().unwrap().iter().any(tree) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        timeout(DEADLINE, asked).await.unwrap();
+        // The answer is heard, and the cancel.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        bench.command(Command::Cancel(JobId(1)));
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(busy.lock().unwrap().take());
+        let (outcome, _) = bench.ended(1).await;
+        bench.leave().await;
+        assert_eq!(outcome, Outcome::CompleteHash);
+    });
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_folder_is_sent_with_all_that_is_in_it() {
     let (world, addr) = World::serve(&[], |_, _| Fault::None);

@@ -116,10 +116,16 @@ impl Pull {
     pub(super) async fn run(self) -> (Finish, Option<(Arc<Parcel>, u64)>) {
         let mut course = Course::default();
         let stop = self.stop.clone();
-        let done = tokio::select! {
+        let fetched = tokio::select! {
             biased;
-            () = stop.cancelled() => Ok(Finish::Stopped),
-            done = self.attempt(&mut course) => done,
+            () = stop.cancelled() => Ok(Err(Finish::Stopped)),
+            fetched = self.attempt(&mut course) => fetched,
+        };
+        let done = match fetched {
+            // Not to be stopped any more: it would stand there and be called cancelled.
+            Ok(Ok((landing, seen))) => self.land(&course, &landing, &seen).await,
+            Ok(Err(finish)) => Ok(finish),
+            Err(failure) => Err(failure),
         };
         let verified = |xfer: &XferGuard| xfer.started().progress.verified();
         let at = course.xfer.as_ref().map_or(0, verified);
@@ -137,10 +143,14 @@ impl Pull {
         (done.unwrap_or_else(Finish::Failed), held)
     }
 
-    async fn attempt(&self, course: &mut Course) -> Result<Finish, Failure> {
+    /// Fetches all of it: where it is to land and what it is, or why it is not to.
+    async fn attempt(
+        &self,
+        course: &mut Course,
+    ) -> Result<Result<(Arc<Landing>, Seen), Finish>, Failure> {
         let landing = match self.look_first().await? {
             Ok(landing) => landing,
-            Err(finish) => return Ok(finish),
+            Err(finish) => return Ok(Err(finish)),
         };
         let mut endurance = self.pool.endurance();
         for _ in 0..CHANGES {
@@ -150,7 +160,7 @@ impl Pull {
                 .fetch_all(course, &seen, &plan, tap, &mut endurance)
                 .await
             {
-                Ok(()) => return self.land(course, &landing, &seen).await,
+                Ok(()) => return Ok(Ok((landing, seen))),
                 Err(Stop::Changed) => self.begin_anew(course).await,
                 Err(Stop::Failed(failure) | Stop::Broke(failure)) => return Err(failure),
             }

@@ -78,3 +78,44 @@ fn a_queue_belongs_to_a_server_and_a_folder() {
     assert_ne!(file(1, "/a"), file(1, "/b"));
     assert!(file(1, "/a").starts_with("/state/queue"));
 }
+
+#[tokio::test]
+async fn the_last_word_is_written_behind_a_write_under_way() {
+    let dir = assert_fs::TempDir::new().unwrap();
+    let file = dir.path().join("queue/x.json");
+    let target = Target {
+        dialect: crate::entity::Dialect::Colon,
+        host: "h".to_owned(),
+        port: 1,
+        clients: None,
+        keys: crate::net::client::private::Keys::default(),
+    };
+    let dial = super::super::Dial {
+        patience: super::super::Patience::of(target.dialect),
+        target,
+        landing: None,
+        on_clash: super::super::OnClash::Fail,
+        parallel: 1,
+        name: "me".into(),
+        state: None,
+        means: super::super::Means {
+            queue: Some(file.clone()),
+            ..super::super::Means::default()
+        },
+    };
+    let (reports, _heard) = tokio::sync::mpsc::unbounded_channel();
+    let (ask, _questions) = tokio::sync::watch::channel(None);
+    let hub = crate::net::hub::Hub::new(8);
+    let tracker = tokio_util::task::TaskTracker::new();
+    let mut queue = Queue::new(dial, hub, tracker, reports, ask);
+    queue.open_saved().await;
+    let path = RemotePath::from("b/c");
+    let item = Item::new(Direction::In, path, "c".to_owned(), Kind::File, Some(7));
+    let _: JobId = queue.put(item);
+    let (over, under_way) = tokio::sync::oneshot::channel::<()>();
+    if let Some(keep) = &mut queue.keep {
+        keep.writing = Some(tokio::spawn(async move { drop(under_way.await) }));
+    }
+    tokio::join!(queue.close(), async { drop(over) });
+    assert_eq!(read(&file).len(), 1);
+}

@@ -14,7 +14,7 @@ use super::{Over, Talk};
 use crate::entity::{DisplayName, Phase, RemotePath};
 use crate::event::{Fact, What};
 use crate::net::hub::ConnGuard;
-use crate::net::store::landing::Landing;
+use crate::net::store::landing::{Landing, Missing};
 use crate::net::store::{Denied, Store};
 use crate::net::wire::codec::{After, Refusal, Reply, ServerCodec};
 
@@ -46,7 +46,7 @@ impl Talk {
     ) -> Result<After, Over> {
         let sought = path.clone();
         let work = move |gate: &Gate| {
-            let (landing, name) = gate.place(&sought)?;
+            let (landing, name) = gate.own_place(&sought)?;
             landing.delete(&name).map_err(|error| kept(&error))
         };
         let done = self.change(guard, Right::Delete, work).await;
@@ -135,14 +135,25 @@ pub(super) struct Gate {
 impl Gate {
     /// The folder a name is in, and the name.
     pub(super) fn place(&self, path: &RemotePath) -> Result<(Landing, String), Denied> {
-        match &self.landing {
-            Some(landing) => self.store.place(path, landing.floor()),
-            None => Err(Denied {
-                refusal: Refusal::NotAllowed,
-                cause: "not_allowed",
-                detail: "nothing is written here".to_owned(),
-            }),
-        }
+        self.store.place(path, self.root()?.floor())
+    }
+
+    /// The same for what is to go for good, and no link on the way: who walks a folder to
+    /// delete it sees what a link in it leads to, and must not lose that.
+    fn own_place(&self, path: &RemotePath) -> Result<(Arc<Landing>, String), Denied> {
+        let (_, name) = self.place(path)?;
+        let parent = path.parent();
+        let folder = parent.as_str().unwrap_or_default();
+        let found = self.root()?.folder(folder, Missing::Refuse);
+        Ok((found.map_err(|error| kept(&error))?, name))
+    }
+
+    fn root(&self) -> Result<&Landing, Denied> {
+        self.landing.as_deref().ok_or_else(|| Denied {
+            refusal: Refusal::NotAllowed,
+            cause: "not_allowed",
+            detail: "nothing is written here".to_owned(),
+        })
     }
 }
 

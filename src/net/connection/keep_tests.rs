@@ -98,6 +98,37 @@ async fn nothing_is_replaced_and_nothing_outside_is_touched() {
     assert!(outside.path().join("x").exists());
 }
 
+/// Who deletes a folder with all that is in it asks for what he has been listed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_deleted_through_a_link() {
+    let bench = Bench::new(ALL);
+    for folder in ["kept", "old", "old/deep"] {
+        std::fs::create_dir(bench.dir.path().join(folder)).unwrap();
+    }
+    for name in ["kept/x", "old/deep/y"] {
+        bench.file(name, b"one");
+    }
+    std::os::unix::fs::symlink("../kept", bench.dir.path().join("old/way")).unwrap();
+    let mut deck = bench.greet().await;
+    let list = Request::List {
+        path: "old/way".into(),
+    };
+    let Answer::Page(page) = deck.ask(&list).await else {
+        unreachable!("a link that stays inside is listed");
+    };
+    assert_eq!(page.entries.len(), 1);
+    for (path, answer) in [
+        ("old/way/x", no(Refusal::BadName)),
+        ("old/way", no(Refusal::NotFound)),
+        ("old/deep/y", Answer::Done),
+        ("old/deep", Answer::Done),
+        ("old", no(Refusal::NotEmpty)),
+    ] {
+        assert_eq!(deck.ask(&delete(path)).await, answer, "{path}");
+    }
+    assert_eq!(bench.read("kept/x"), b"one");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_needs_its_own_right() {
     for bits in 0..16 {

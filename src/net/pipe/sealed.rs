@@ -33,6 +33,8 @@ struct Session {
     /// Ciphertext off the socket; what lies before `at` has been taken.
     incoming: Vec<u8>,
     at: usize,
+    /// Plaintext that was taken and whose writer has not been told: it comes once more.
+    untold: usize,
 }
 
 impl Sealed {
@@ -48,6 +50,7 @@ impl Sealed {
             tls,
             incoming: early,
             at: 0,
+            untold: 0,
         });
         let mut heard = !lock(&session).incoming.is_empty();
         loop {
@@ -105,9 +108,10 @@ impl Sealed {
 
     pub(super) async fn write_some(&self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         self.flush(socket).await?;
-        let slice = &bytes[..bytes.len().min(SLICE)];
-        let taken = lock(&self.session).tls.writer().write(slice)?;
+        let taken = lock(&self.session).seal(bytes)?;
+        // Whoever drops this here comes again with the same bytes: they are sealed already.
         self.flush(socket).await?;
+        lock(&self.session).untold -= taken;
         Ok(taken)
     }
 
@@ -134,6 +138,15 @@ impl Sealed {
 }
 
 impl Session {
+    /// Encrypts the front of `bytes`, unless that was done when they came before.
+    fn seal(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.untold == 0 {
+            let slice = &bytes[..bytes.len().min(SLICE)];
+            self.untold = self.tls.writer().write(slice)?;
+        }
+        Ok(self.untold.min(bytes.len()))
+    }
+
     /// Gives rustls ciphertext that is here until it has a record or wants more.
     fn advance(&mut self) -> Result<(), rustls::Error> {
         while self.at < self.incoming.len() && self.tls.wants_read() {

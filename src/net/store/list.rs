@@ -2,10 +2,11 @@
 //!
 //! Memory is one page, whatever the folder holds. Entries are files and
 //! folders; a link counts as what it leads to, and only if that stays inside.
-//! Sockets, devices and links that leave are not listed.
+//! Sockets, devices, links that leave and links to a folder on the way here are not
+//! listed: who walks what is listed comes to an end.
 
 use std::ffi::CStr;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
@@ -26,6 +27,9 @@ pub struct Lister {
     /// Read ahead by one, so that the last page knows it is the last.
     next: Option<Entry>,
     unlisted: u64,
+    /// Device and inode of the folders on the way here and of this one, once a link
+    /// to a folder was met.
+    way: Option<Vec<(u64, u64)>>,
 }
 
 impl Lister {
@@ -39,6 +43,7 @@ impl Lister {
             names,
             next: None,
             unlisted: 0,
+            way: None,
         };
         lister.next = lister.step().map_err(deny)?;
         Ok(lister)
@@ -102,7 +107,7 @@ impl Lister {
         }
     }
 
-    fn stat(&self, name: &CStr, text: &str) -> Option<Entry> {
+    fn stat(&mut self, name: &CStr, text: &str) -> Option<Entry> {
         // Gone since it was read: not an error, just not there.
         let stat = statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
         let kind = match FileType::from_raw_mode(stat.st_mode) {
@@ -120,11 +125,11 @@ impl Lister {
     }
 
     /// What a link leads to, through the same fence as any open.
-    fn follow(&self, text: &str) -> Option<Entry> {
+    fn follow(&mut self, text: &str) -> Option<Entry> {
         let path = self.path.join(text);
         let file = self.store.root.open(path.as_str()?, Want::Read).ok()?;
         let meta = file.metadata().ok()?;
-        let kind = if meta.is_dir() {
+        let kind = if meta.is_dir() && !self.leads_back(&meta) {
             Kind::Dir
         } else if meta.is_file() {
             Kind::File
@@ -132,6 +137,23 @@ impl Lister {
             return None;
         };
         Some(entry(text, kind, meta.len(), meta.mtime()))
+    }
+
+    /// Whether a folder is this one, or one of those on the way here.
+    fn leads_back(&mut self, folder: &Metadata) -> bool {
+        let (store, path) = (&self.store, &self.path);
+        let way = self.way.get_or_insert_with(|| {
+            let text = path.as_str().unwrap_or_default();
+            let cuts = text.match_indices('/').map(|(cut, _)| &text[..cut]);
+            let here = (!text.is_empty()).then_some(text);
+            std::iter::once(".")
+                .chain(cuts)
+                .chain(here)
+                .filter_map(|place| store.root.open(place, Want::Folder).ok()?.metadata().ok())
+                .map(|place| (place.dev(), place.ino()))
+                .collect()
+        });
+        way.contains(&(folder.dev(), folder.ino()))
     }
 }
 
