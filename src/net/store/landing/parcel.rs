@@ -79,7 +79,9 @@ impl Landing {
         let Ok(held) = openat(&*self.dir, part.as_str(), flags, Mode::empty()) else {
             return;
         };
-        if flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok() {
+        // It may have landed since it was opened, and another one may stand there.
+        let is_held = flock(&held, FlockOperation::NonBlockingLockExclusive).is_ok();
+        if is_held && fstat(&held).is_ok_and(|stat| ground::names(&self.dir, &part, &stat)) {
             let _ = unlinkat(&*self.dir, note.as_str(), AtFlags::empty());
             let _ = unlinkat(&*self.dir, part.as_str(), AtFlags::empty());
         }
@@ -261,7 +263,10 @@ impl Parcel {
         self.ground.settle()?;
         let name = self.christen(landing, name, clash)?;
         *over = Over::Yes;
-        let _ = unlinkat(&*self.dir, self.note.as_str(), AtFlags::empty());
+        // The next of this name may have begun: its own state is not ours to remove.
+        if self.state().is_at(&self.dir, &self.note) {
+            let _ = unlinkat(&*self.dir, self.note.as_str(), AtFlags::empty());
+        }
         rustix::fs::fsync(&*landing.dir)?;
         Ok(name)
     }

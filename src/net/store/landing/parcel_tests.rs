@@ -693,3 +693,21 @@ fn killed_at_any_moment_nothing_half_has_the_name_and_the_next_goes_on() {
     assert_eq!(std::fs::read(&landed).unwrap(), content);
     assert_eq!(landed.metadata().unwrap().mtime(), 7);
 }
+
+/// Between a name and the end of its note, the next try for that name may begin.
+#[test]
+fn who_lands_leaves_the_next_ones_state_alone() {
+    let dir = TempDir::new().unwrap();
+    let landing = landing(&dir);
+    let content = content(SIZE);
+    let (parcel, _) = landing.resume("a", &mark("m"), SIZE as u64).unwrap();
+    for index in 0..blocks(&content) {
+        put(&parcel, &content, index);
+    }
+    let [_, state] = beside(&dir, "a");
+    std::fs::remove_file(&state).unwrap();
+    std::fs::write(&state, b"the next one's").unwrap();
+    parcel.land(&landing, "a", None, None).unwrap();
+    assert_eq!(std::fs::read(&state).unwrap(), b"the next one's");
+    assert_eq!(std::fs::read(dir.path().join("a")).unwrap(), content);
+}

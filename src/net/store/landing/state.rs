@@ -8,8 +8,10 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt as _;
 
+use super::ground;
 use crate::net::store::BLOCK;
 use crate::net::wire::codec::Value;
 
@@ -63,6 +65,11 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Whether this is what stands under a name.
+    pub(super) fn is_at(&self, dir: &OwnedFd, name: &str) -> bool {
+        rustix::fs::fstat(&self.file).is_ok_and(|stat| ground::names(dir, name, &stat))
+    }
+
     /// Reads what a state file says of this content.
     pub(super) fn read(file: File, mark: &Mark, size: u64) -> io::Result<Said> {
         let mut found = [0; HEADER];
