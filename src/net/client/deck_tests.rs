@@ -796,8 +796,71 @@ async fn a_small_file_is_given_up_at_once_on_a_silent_line() {
     timeout(DEADLINE, asked).await.unwrap();
     bench.command(Command::Cancel(JobId(2)));
     assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
-    let silent = |(_, told): &(JobId, Arc<Job>)| matches!(told.state, JobState::Waiting { .. });
-    assert!(!bench.told.iter().any(silent), "{:?}", bench.told);
+    assert!(!bench.has_waited(), "{:?}", bench.told);
+    bench.leave().await;
+}
+
+/// The same of what is sent; its neighbours wait on, and go over a line of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_upload_is_given_up_at_once_on_a_silent_line() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let stores = Arc::clone(&heard);
+    let (world, addr) = World::serve(&[], move |_, request| match request {
+        // The first line falls silent behind the first file that was announced on it.
+        Request::Store { .. } if stores.fetch_add(1, SeqCst) == 0 => Fault::Silence,
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let outgoing = ["a", "b", "c"].map(|name| {
+        let local = bench.dir.path().join(name);
+        std::fs::write(&local, name).unwrap();
+        Outgoing {
+            local,
+            path: RemotePath::from(name),
+        }
+    });
+    bench.command(Command::Send(outgoing.into()));
+    let asked = async {
+        while heard.load(SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, asked).await.unwrap();
+    bench.command(Command::Cancel(JobId(2)));
+    assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
+    assert_eq!(bench.ended(1).await, WELL);
+    assert_eq!(bench.ended(3).await, WELL);
+    assert!(world.file("b").is_none());
+    assert!(!bench.has_waited(), "{:?}", bench.told);
+    bench.leave().await;
+}
+
+/// Nobody waits for a server that is not back yet, either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_upload_is_given_up_while_its_server_does_not_greet() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let hellos = Arc::clone(&heard);
+    let (_, addr) = World::serve(&[], move |_, request| match request {
+        // The first is the browsing line's.
+        Request::Hello { .. } if hellos.fetch_add(1, SeqCst) > 0 => Fault::Silence,
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let told = |what: &What| matches!(what, What::Link(Link::Ready { .. })).then_some(());
+    bench.hears(told).await;
+    let local = bench.dir.path().join("mine");
+    std::fs::write(&local, "mine").unwrap();
+    bench.send(&local, "a");
+    let asked = async {
+        while heard.load(SeqCst) < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, asked).await.unwrap();
+    bench.command(Command::Cancel(JobId(1)));
+    assert_eq!(bench.ended(1).await, (Outcome::Cancelled, "cancelled"));
+    assert!(!bench.has_waited(), "{:?}", bench.told);
     bench.leave().await;
 }
 
@@ -1367,6 +1430,13 @@ impl Bench {
             local: local.to_owned(),
             path: RemotePath::from(path),
         }]));
+    }
+
+    /// Whether the silence of the line was ever over, and counted as one.
+    fn has_waited(&self) -> bool {
+        let waiting =
+            |(_, told): &(JobId, Arc<Job>)| matches!(told.state, JobState::Waiting { .. });
+        self.told.iter().any(waiting)
     }
 
     /// Waits for something to be told.
