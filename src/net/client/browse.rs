@@ -18,7 +18,7 @@ use super::tap::Busy;
 use crate::entity::{DisplayName, RemotePath};
 use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
-use crate::net::wire::codec::{Answer, Page, Request};
+use crate::net::wire::codec::{Answer, Page, Refusal, Request};
 
 /// Well below any server's idle limit.
 const PING_EVERY: Duration = Duration::from_mins(1);
@@ -170,7 +170,9 @@ impl Browse {
             let Some(open) = line.as_mut() else { continue };
             let mut heard = 0;
             match self.read_pages(open, question, &mut heard).await {
-                Err(failure) if !fresh && heard == 0 && !is_refusal(&failure) => {
+                Err(failure)
+                    if !fresh && heard == 0 && !is_refusal(&failure) && !leaves(&failure) =>
+                {
                     *line = None;
                     fresh = true;
                 }
@@ -265,11 +267,16 @@ fn too_many() -> Failure {
     Failure::new("too_many", words)
 }
 
+/// Whether it is an answer: the line is as good as before. A server that leaves takes
+/// the line with it.
 fn is_refusal(failure: &Failure) -> bool {
-    use crate::net::wire::codec::Refusal;
     Refusal::ALL
         .iter()
-        .any(|refusal| refusal.label() == failure.cause)
+        .any(|refusal| refusal.label() == failure.cause && *refusal != Refusal::Leaving)
+}
+
+fn leaves(failure: &Failure) -> bool {
+    failure.cause == Refusal::Leaving.label()
 }
 
 /// Pings an open line once in a while and notices its end at once; waits for ever where

@@ -1309,6 +1309,94 @@ async fn a_server_that_went_away_is_called_again_and_read_again() {
     bench.leave().await;
 }
 
+/// Wants a client that waits for its server.
+fn lasting(addr: SocketAddr) -> Bench {
+    let means = Means {
+        manner: Manner::Lasting,
+        ..Means::default()
+    };
+    Bench::by(Dialect::Deck, addr, OnClash::Fail, means)
+}
+
+fn lost(what: &What) -> Option<(String, bool)> {
+    match what {
+        What::Link(Link::Lost { why, again }) => Some((why.to_string(), again.is_some())),
+        _ => None,
+    }
+}
+
+/// A server that says it leaves is waited for as one that is gone, whoever hears it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_leaves_is_called_again_and_what_waits_goes_on() {
+    let files = [("a", large()), ("b", pattern(10))];
+    let said = AtomicUsize::new(0);
+    let (_, addr) = World::serve(&files, move |_, request| match request {
+        Request::List { .. } if said.fetch_add(1, SeqCst) == 0 => Fault::Refuse(Refusal::Leaving),
+        _ => Fault::None,
+    });
+    let mut bench = lasting(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let away = ("the server is shutting down".to_owned(), true);
+    assert_eq!(bench.hears(lost).await, away);
+    let listed = |what: &What| match what {
+        What::Listing(listing) => (listing.state == ListingState::Whole).then_some(()),
+        _ => None,
+    };
+    bench.hears(listed).await;
+    bench.leave().await;
+
+    // A large and a small one, each way.
+    let (_, addr) = World::serve(&files, {
+        let told = Mutex::new(Vec::new());
+        move |_, request| {
+            let path = match request {
+                Request::Fetch { path, .. } | Request::Store { path, .. } => path.clone(),
+                _ => return Fault::None,
+            };
+            let mut told = told.lock().unwrap();
+            if told.contains(&path) {
+                return Fault::None;
+            }
+            told.push(path);
+            Fault::Refuse(Refusal::Leaving)
+        }
+    });
+    let mut bench = lasting(addr);
+    let want = |name: &str, size| Wanted::file(RemotePath::from(name), Some(size));
+    bench.command(Command::Fetch(vec![want("a", large().len() as u64)]));
+    assert_eq!(bench.ended(1).await, WELL);
+    bench.command(Command::Fetch(vec![want("b", 10)]));
+    assert_eq!(bench.ended(2).await, WELL);
+    for (job, name, whole) in [(3, "c", large()), (4, "d", pattern(10))] {
+        let local = bench.dir.path().join("mine");
+        std::fs::write(&local, whole).unwrap();
+        bench.send(&local, name);
+        assert_eq!(bench.ended(job).await, WELL, "{name}");
+    }
+    bench.leave().await;
+}
+
+/// A line on which nothing is asked hears it too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_leaves_says_so_unasked() {
+    let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        for _ in 0..2 {
+            let Some(request) = conn.request() else {
+                return;
+            };
+            conn.answer(&world, request, &Fault::None);
+        }
+        conn.reply(&Reply::Refused(Refusal::Leaving));
+    });
+    let mut bench = lasting(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let away = ("the server is shutting down".to_owned(), true);
+    assert_eq!(bench.hears(lost).await, away);
+    bench.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_goes_while_nobody_asks_is_missed_at_once() {
     let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);

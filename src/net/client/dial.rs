@@ -216,7 +216,16 @@ impl Line {
     /// Waits for the end of a line on which nothing was asked. Whatever comes is its end:
     /// a server says nothing unasked but that it goes. May be dropped at any await.
     pub(super) async fn hear_nothing(&mut self) -> Failure {
-        match self.pipe.read_some(&mut self.input, IDLE).await {
+        let mut read = Ok(1);
+        while matches!(read, Ok(1..)) {
+            read = self.pipe.read_some(&mut self.input, IDLE).await;
+            match self.codec.decode(&self.input) {
+                Ok(None) => {}
+                Ok(Some((_, Answer::Refused { refusal }))) => return Failure::refused(refusal),
+                _ => break,
+            }
+        }
+        match read {
             Ok(_) => Failure::new("connection", "the server closed the connection"),
             Err(error) => broke(&error),
         }
