@@ -15,7 +15,7 @@ use super::dial::{Failure, Line, Patience, Target};
 use super::memory::Memory;
 use super::pool::{Manner, is_passing};
 use super::tap::Busy;
-use crate::entity::{DisplayName, RemotePath};
+use crate::entity::{DisplayName, Entry, Kind, RemotePath};
 use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
 use crate::net::wire::codec::{Answer, Page, Refusal, Request};
@@ -176,6 +176,22 @@ impl Browse {
                     *line = None;
                     fresh = true;
                 }
+                // A screen that looks at folders has no use for a file.
+                Err(failure)
+                    if failure.cause == Refusal::NotFound.label()
+                        && self.away.manner == Manner::Brief =>
+                {
+                    match file(open, &question.path).await {
+                        Ok(Some(entry)) => {
+                            self.show_file(question, entry);
+                            return Ok(());
+                        }
+                        Ok(None) => {}
+                        // Its answer may still come: nothing else is to be asked there.
+                        Err(_) => *line = None,
+                    }
+                    return Err(failure);
+                }
                 done => return done,
             }
         }
@@ -238,6 +254,19 @@ impl Browse {
         }
     }
 
+    /// A file is all that is listed, of the folder it is in.
+    fn show_file(&self, question: &Question, entry: Entry) {
+        let folder = Question {
+            path: question.path.parent(),
+            ..*question
+        };
+        let page = Page {
+            entries: vec![entry],
+            ..Page::default()
+        };
+        self.page(&folder, page, ListingState::Whole);
+    }
+
     fn page(&self, question: &Question, page: Page, state: ListingState) {
         self.hub.tell(What::Listing(Listing {
             path: question.path.clone(),
@@ -259,6 +288,17 @@ impl Browse {
             why: DisplayName::from(failure.detail.as_str()),
             again,
         });
+    }
+}
+
+/// What cannot be listed may be a file.
+async fn file(line: &mut Line, path: &RemotePath) -> Result<Option<Entry>, Failure> {
+    let path = path.clone();
+    line.ask(&Request::Stat { path }).await?;
+    match line.hear().await? {
+        Answer::Stat { entry, .. } => Ok(Some(entry).filter(|it| it.kind == Kind::File)),
+        Answer::Refused { .. } => Ok(None),
+        _ => Err(Failure::unexpected()),
     }
 }
 
