@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::private::Keys;
-use super::words::plainly;
+use super::words::{CUT, plainly};
 use crate::entity::Dialect;
 use crate::net::hub::is_loopback;
 use crate::net::pipe::Pipe;
@@ -335,7 +335,7 @@ fn is_reset(error: &std::io::Error) -> bool {
 pub(super) fn broke(error: &std::io::Error) -> Failure {
     match error.kind() {
         // Only inside TLS: in the open a FIN is a close like any other.
-        ErrorKind::UnexpectedEof => Failure::new("cut", error.to_string()),
+        ErrorKind::UnexpectedEof => Failure::new("cut", CUT),
         // A record that was spoilt on its way: that line is over, another may do.
         ErrorKind::InvalidData => Failure::new("cut", format!("TLS broke: {error}")),
         _ => {
