@@ -260,6 +260,9 @@ pub struct Job {
     /// The name it gets: the local one of a download (last component only), the
     /// server's of an upload.
     pub target: DisplayName,
+    /// The folder a download goes into, below the one everything lands in; empty for that
+    /// one itself.
+    pub folder: DisplayName,
     /// The whole file's bytes, if known.
     pub size: Option<u64>,
     /// Whether a pause keeps what has arrived.

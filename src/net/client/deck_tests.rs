@@ -930,6 +930,23 @@ async fn a_folder_comes_with_all_that_is_in_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_a_folder_is_told_with_where_it_goes() {
+    let (_, addr) = World::serve(&[("in/d/deep/a", pattern(10))], |_, _| Fault::None);
+    let mut bench = bench(addr);
+    bench.command(Command::Fetch(vec![Wanted {
+        path: RemotePath::from("in/d"),
+        size: None,
+        kind: Kind::Dir,
+    }]));
+    let told = |what: &What| match what {
+        What::Job(job) if job.kind == Kind::File => Some(job.folder.to_string()),
+        _ => None,
+    };
+    assert_eq!(bench.hears(told).await, "d/deep");
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_endless_folder_has_an_end() {
     // Every folder holds another one.
     let addr = fake(|_, socket| {
