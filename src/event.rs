@@ -339,6 +339,11 @@ pub struct Snapshot {
 }
 
 impl What {
+    /// Whether only a screen reads it: it has no line and no record.
+    pub const fn is_for_screens(&self) -> bool {
+        self.label().is_none()
+    }
+
     /// The event's word in JSON and text; `None` for what only a screen reads.
     pub const fn label(&self) -> Option<&'static str> {
         Some(match self {
