@@ -250,7 +250,7 @@ pub struct GetArgs {
 /// `ferrydeck ls`.
 #[derive(Args, Debug)]
 pub struct LsArgs {
-    /// The folder's URL
+    /// The folder's URL, or a file's
     pub url: String,
     /// Tell each file's BLAKE3 hash, which the server computes if it has to (deck)
     #[arg(long)]

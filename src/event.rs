@@ -269,6 +269,9 @@ pub struct Job {
     /// The name it gets: the local one of a download (last component only), the
     /// server's of an upload.
     pub target: DisplayName,
+    /// The folder a download goes into, below the one everything lands in; empty for that
+    /// one itself.
+    pub folder: DisplayName,
     /// The whole file's bytes, if known.
     pub size: Option<u64>,
     /// Whether a pause keeps what has arrived.
@@ -345,6 +348,11 @@ pub struct Snapshot {
 }
 
 impl What {
+    /// Whether only a screen reads it: it has no line and no record.
+    pub const fn is_for_screens(&self) -> bool {
+        self.label().is_none()
+    }
+
     /// The event's word in JSON and text; `None` for what only a screen reads.
     pub const fn label(&self) -> Option<&'static str> {
         Some(match self {

@@ -72,16 +72,8 @@ pub fn line(event: &Event) -> Option<Line> {
         | What::Kicked(fact)
         | What::Note(fact)
         | What::Shutdown(fact) => (who_of(fact), fact_words(fact), Weight::Warn),
-        What::Link(_)
-        | What::Listing(_)
-        | What::Job(_)
-        | What::Removed(_)
-        | What::Invite(_)
-        | What::Local(_)
-        | What::Counted(_)
-        | What::Hashed(_)
-        | What::Saved(_)
-        | What::Reset(_) => {
+        what => {
+            debug_assert!(what.is_for_screens(), "an event without words: {what:?}");
             return None;
         }
     };
@@ -238,6 +230,22 @@ mod tests {
                 ..Fact::default()
             }),
         }
+    }
+
+    #[test]
+    fn what_only_a_screen_reads_has_neither_line_nor_record() {
+        let told = |what| Event {
+            at: Timestamp::UNIX_EPOCH,
+            what,
+        };
+        let removed = What::Removed([].into());
+        assert!(removed.is_for_screens());
+        let removed = told(removed);
+        assert!(text(&removed).is_none() && json(&removed).is_none());
+        let note = What::Note(Fact::default());
+        assert!(!note.is_for_screens());
+        let note = told(note);
+        assert!(text(&note).is_some() && json(&note).is_some());
     }
 
     #[test]

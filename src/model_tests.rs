@@ -317,6 +317,7 @@ fn job(job: u64, place: usize, state: JobState) -> What {
         place,
         path: RemotePath::from("p"),
         target: DisplayName::from("p"),
+        folder: DisplayName::default(),
         size: Some(100),
         resumes: true,
         kind: crate::entity::Kind::File,

@@ -759,7 +759,18 @@ fn ls_lists_folders_first_and_as_json() {
         (&"a.txt".into(), &3.into())
     );
     assert!(rows[1]["mtime"].as_str().unwrap().ends_with('Z'));
-    for path in ["none", "a.txt", "..%2F"] {
+    let (exit, out, _) = run(dir.path(), &["ls", &server.url("deck", "sub/b%20c.txt")]);
+    assert_eq!(exit, Some(0));
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(out.ends_with("  b c.txt\n"), "{out}");
+    let (exit, out, _) = run(dir.path(), &["ls", "--json", &server.url("deck", "a.txt")]);
+    assert_eq!(exit, Some(0));
+    let row: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&row["name"], &row["kind"], &row["size"]),
+        (&"a.txt".into(), &"file".into(), &3.into())
+    );
+    for path in ["none", "a.txt/none", "..%2F"] {
         let (exit, out, err) = run(dir.path(), &["ls", &server.url("deck", path)]);
         assert_eq!((exit, out.as_str()), (Some(1), ""), "{path}");
         assert_eq!(err.lines().count(), 1, "{path}: {err}");

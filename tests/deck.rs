@@ -688,6 +688,13 @@ fn hashes_folders_names_and_deletions() {
     }
     well(state, &["mkdir", &at("d")]);
     well(state, &["mkdir", &at("d/e")]);
+    std::fs::write(shared.path().join("d/e/one"), "one").unwrap();
+    for path in ["large", "d/e/one"] {
+        let said = well(state, &["ls", "--hash", "--json", &at(path)]);
+        let row: Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(row["hash"], hash(&shared.path().join(path)), "{path}");
+    }
+    std::fs::remove_file(shared.path().join("d/e/one")).unwrap();
     assert_eq!(run(state, &["mkdir", &at("d")]).status.code(), Some(1));
     well(state, &["mv", &at("large"), "/d/e/moved"]);
     assert!(shared.path().join("d/e/moved").exists());

@@ -178,6 +178,37 @@ fn leaving_asks_while_something_runs_and_drains() {
     assert!(!server.is_full_screen());
 }
 
+/// What a client sees of it: why, and when it calls again; what is listed stays.
+#[test]
+fn a_client_is_told_that_its_server_leaves() {
+    let world = Scratch::new("parting");
+    world.dir("srv");
+    sparse(&world.0.join("srv/big.bin"), 64 << 20);
+    let port = free_port();
+    let mut server = serve(&world, (120, 36), port);
+    let reader = stalled_reader(port, "big.bin");
+    server.shows("sending");
+    let mut client = connect(&world, (80, 24), &format!("127.0.0.1:{port}"));
+    client.shows("big.bin");
+    server.keys("q");
+    server.keys("y");
+    let said = [
+        "the server is shutting down",
+        "link lost, again in",
+        "big.bin",
+    ];
+    client.until("why and when", |screen| {
+        said.iter().all(|words| screen.contains(words))
+    });
+    drop(reader);
+    assert!(server.end().success());
+    let _server = serve(&world, (120, 36), port);
+    client.until("the server again", |screen| !screen.contains("link lost"));
+    client.shows("big.bin");
+    client.keys("q");
+    assert!(client.end().success());
+}
+
 #[test]
 fn sigterm_gives_the_screen_back() {
     let world = Scratch::new("sigterm");

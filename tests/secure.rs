@@ -32,6 +32,7 @@ use ferrydeck::net::wire::client_codec;
 use ferrydeck::net::wire::codec::{
     Answer, Check, ClientCodec, Detail, Mac, Pace, Refusal, Request, Taken, Terms, Version,
 };
+use rustix::process::{Pid, Signal, kill_process};
 use rustls::Connection;
 use serde_json::Value;
 
@@ -308,6 +309,13 @@ impl Peer {
                 _ => return None,
             }
         }
+    }
+
+    /// What comes though nothing was asked.
+    fn answer_unasked(&mut self) -> Option<Answer> {
+        let heard = self.hear().ok().filter(|heard| !heard.is_empty())?;
+        self.input.extend(heard);
+        self.answer()
     }
 
     fn ask(&mut self, request: &Request) -> Option<Answer> {
@@ -1131,7 +1139,25 @@ fn a_cut_is_no_close_on_either_side() {
     let url = format!("deck+tls://{addr}/");
     let (exit, _, err) = scene.run(&["ls", &url], &[("FERRYDECK_CODE", WRONG)]);
     assert_eq!(exit, Some(1));
-    assert!(err.contains("close_notify"), "{err}");
+    assert!(err.contains("the connection ended early"), "{err}");
+    assert!(!err.contains("close_notify"), "{err}");
+}
+
+/// Inside TLS too: a word, then a close in good order.
+#[test]
+fn a_server_that_leaves_says_so_to_who_waits() {
+    let scene = Scene::new();
+    let mut server = scene.serve(&[]);
+    let (mut peer, _) = paired(&mut server, &stranger());
+    assert!(matches!(peer.ask(&list()), Some(Answer::Page(_))));
+    let pid = Pid::from_raw(i32::try_from(server.child.id()).unwrap()).unwrap();
+    kill_process(pid, Signal::TERM).unwrap();
+    let refusal = Refusal::Leaving;
+    assert_eq!(peer.answer_unasked(), Some(Answer::Refused { refusal }));
+    assert_eq!(peer.hear().unwrap(), b"");
+    let told = server.until(|told| told["event"] == "closed");
+    assert_eq!(told["cause"], "shutdown");
+    assert!(server.child.wait().unwrap().success());
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `ls` without a screen: one folder, as columns or as JSON lines.
+//! `ls` without a screen: one folder or one file, as columns or as JSON lines.
 //!
 //! Asks for the folder, waits for the last page, asks for hashes if they are wanted,
 //! sorts and prints. It knows the
@@ -47,7 +47,7 @@ pub enum Shown {
     Hashes,
 }
 
-/// Lists one folder.
+/// Lists one folder, or one file.
 pub async fn ls(
     handle: &mut Handle,
     path: RemotePath,
@@ -56,10 +56,12 @@ pub async fn ls(
     out: &mut (dyn Write + Send),
     err: &mut (dyn Write + Send),
 ) -> Done {
-    let folder = path.shown();
+    let sought = path.shown();
     let _ = handle.commands.send(Command::Open(path.clone()));
     let mut entries: Vec<Entry> = Vec::new();
     let mut unlisted = 0;
+    // Where the entries are: of a file's own path, in the folder it is in.
+    let mut place = path.clone();
     let why = loop {
         let Some(event) = handle.feed.next().await else {
             break Some(DisplayName::from("the client ended"));
@@ -68,6 +70,7 @@ pub async fn ls(
             What::Listing(listing) => {
                 entries.extend_from_slice(&listing.entries);
                 unlisted += listing.unlisted;
+                place = listing.path;
                 match listing.state {
                     ListingState::More => {}
                     ListingState::Whole => break None,
@@ -79,9 +82,9 @@ pub async fn ls(
         }
     };
     if let Some(why) = why {
-        let words = match folder.as_str() {
+        let words = match sought.as_str() {
             "" | "/" => format!("ferrydeck: {why}"),
-            _ => format!("ferrydeck: {folder}: {why}"),
+            _ => format!("ferrydeck: {sought}: {why}"),
         };
         let _ = say(err, &words);
         return Done::Badly;
@@ -93,7 +96,7 @@ pub async fn ls(
     entries.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
     let hashes = match shown {
         Shown::Usual => Some(Hashes::new()),
-        Shown::Hashes => hash(handle, &path, &entries, err).await,
+        Shown::Hashes => hash(handle, &place, &entries, err).await,
     };
     let Some(hashes) = hashes else {
         return Done::Badly;

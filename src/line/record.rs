@@ -37,16 +37,8 @@ pub fn json(event: &Event) -> Option<String> {
         | What::Note(fact)
         | What::Closed(fact)
         | What::Shutdown(fact) => Record::fact(fact),
-        What::Link(_)
-        | What::Listing(_)
-        | What::Job(_)
-        | What::Removed(_)
-        | What::Invite(_)
-        | What::Local(_)
-        | What::Counted(_)
-        | What::Hashed(_)
-        | What::Saved(_)
-        | What::Reset(_) => {
+        what => {
+            debug_assert!(what.is_for_screens(), "an event without words: {what:?}");
             return None;
         }
     };

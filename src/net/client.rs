@@ -288,6 +288,7 @@ impl Queue {
             kind: item.kind,
             path: item.path.clone(),
             target: DisplayName::from(item.target.as_str()),
+            folder: DisplayName::from(item.folder.as_str()),
             size: item.size,
             resumes: self.dial.target.dialect.resumes(),
             limit: item.limit.as_ref().and_then(|limit| limit.rate()),

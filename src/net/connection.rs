@@ -20,6 +20,7 @@ mod joint;
 mod keep;
 mod leave;
 mod opening;
+mod parting;
 mod pieces;
 mod receive;
 mod right;
@@ -36,9 +37,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use self::admit::Standing;
 pub use self::forest::Forest;
@@ -54,7 +55,7 @@ use crate::net::pump::{Intake, Outlet, Way};
 use crate::net::server::Limits;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
-use crate::net::unsent::unsent;
+use crate::net::unsent::{keep_little_unsent, unsent};
 use crate::net::wire::codec::{After, Cue, Malformed, Request, ServerCodec};
 use crate::net::wire::server_codec;
 
@@ -62,10 +63,6 @@ use crate::net::wire::server_codec;
 const READ: usize = 4 << 10;
 /// How often a transfer's last bytes are looked after.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// Bytes that may lie unsent in the kernel before it takes more.
-#[cfg(target_os = "linux")]
-const UNSENT: u32 = 256 << 10;
 
 /// What every connection of a server shares.
 #[derive(Debug)]
@@ -88,6 +85,8 @@ pub struct Context {
     pub tab: Arc<Tab>,
     /// Who lets people in; `None` where no TLS is spoken.
     pub porter: Option<Arc<Porter>>,
+    /// Cancelled once the server leaves.
+    pub leaving: CancellationToken,
 }
 
 /// Why the talk is over, with what is still to be told.
@@ -267,7 +266,7 @@ impl Talk {
                 }
             }
             let read = match self.exact_deadline(guard, codec.dialect(), speak) {
-                None => self.read_or_quiet(guard, codec).await?,
+                None => self.read_or_part(guard, codec).await?,
                 Some(deadline) => {
                     let Ok(read) = timeout_at(deadline, self.read(guard)).await else {
                         return Err(out_of_time(guard, Rule::Request).await);
@@ -387,15 +386,4 @@ impl Talk {
         }
         self.pipe.read_some(&mut self.input, READ).await
     }
-}
-
-/// Bounds what lies in the kernel and has not left (Linux, tcp(7)). With megabytes
-/// there, a slow and steady reader drains them for longer than the stall limit
-/// before the next write, and looks as if it stood still.
-fn keep_little_unsent(socket: &TcpStream) {
-    #[cfg(target_os = "linux")]
-    // Where it cannot be had the transfer works all the same.
-    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
-    #[cfg(not(target_os = "linux"))]
-    let _ = socket;
 }

@@ -6,6 +6,7 @@
 //! stood still or ran over; kick, displacement and shutdown go the same road.
 
 mod door;
+mod stance;
 mod sweep;
 
 use std::net::{IpAddr, SocketAddr};
@@ -21,11 +22,11 @@ use tokio_util::task::TaskTracker;
 
 pub use self::door::Door;
 use self::door::accept;
+use self::stance::{is_busy, is_silent_person, is_unidentified, parts_by_itself};
 use self::sweep::sweep;
 use crate::entity::Rights;
-use crate::entity::{ConnId, Dialect, DisplayName, End, Phase, Speak};
+use crate::entity::{ConnId, DisplayName, End, Phase, Speak};
 use crate::event::{Command, Fact, Listening, What};
-use crate::meter::Dials;
 use crate::net::connection::{self, Context};
 use crate::net::hub::{Closing, Hub, Living, is_loopback};
 use crate::net::porter::Porter;
@@ -130,6 +131,7 @@ struct Engine {
 
 /// Runs a server to its end. Must be called inside a runtime.
 pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Command>) {
+    let closing = CancellationToken::new();
     let engine = Arc::new(Engine {
         context: Arc::new(Context {
             store: serve.store,
@@ -141,11 +143,12 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             forest: Arc::default(),
             tab: Arc::default(),
             porter: serve.porter,
+            leaving: closing.clone(),
         }),
         places: Arc::new(Semaphore::new(serve.limits.max_connections)),
         tracker: TaskTracker::new(),
         doors: TaskTracker::new(),
-        closing: CancellationToken::new(),
+        closing,
         hub: Arc::clone(&hub),
     });
     // However this ends, a panic included: readers hear that it has.
@@ -236,7 +239,8 @@ impl Engine {
         let deadline = Instant::now() + grace;
         loop {
             for living in self.hub.living() {
-                if !is_busy(living.birth.dials.phase()) {
+                let dials = &living.birth.dials;
+                if !is_busy(dials.phase()) && !parts_by_itself(dials) {
                     living.condemn(End::Shutdown, None);
                 }
             }
@@ -376,21 +380,6 @@ fn displace_oldest<'l>(candidates: impl Iterator<Item = &'l Living>) -> bool {
         living.condemn(End::Displaced, None);
     }
     oldest.is_some()
-}
-
-/// Whether it has yet to say a whole request.
-fn is_unidentified(dials: &Dials) -> bool {
-    dials.requests() == 0 && matches!(dials.phase(), Phase::Opening | Phase::Request)
-}
-
-/// Whether it waits, with nothing said, where a person types: on such a listener the
-/// dialect is known before the first byte.
-fn is_silent_person(dials: &Dials) -> bool {
-    dials.phase() == Phase::Opening && dials.dialect().is_some_and(Dialect::waits_for_a_person)
-}
-
-const fn is_busy(phase: Phase) -> bool {
-    matches!(phase, Phase::Sending | Phase::Receiving | Phase::Lingering)
 }
 
 #[cfg(test)]

@@ -831,10 +831,23 @@ impl Deck {
 
     /// Asks for a file and takes its bytes.
     async fn get(&mut self, name: &str, offset: u64) -> Vec<u8> {
-        let Answer::Content(content) = self.ask(&get(name, offset)).await else {
+        let bytes = self.bytes(&get(name, offset));
+        self.peer.write_all(&bytes).await.unwrap();
+        self.content().await
+    }
+
+    /// What comes when nobody asked.
+    async fn unasked(&mut self) -> Answer {
+        self.more().await;
+        self.hear().await
+    }
+
+    /// Takes the content that is due.
+    async fn content(&mut self) -> Vec<u8> {
+        let Answer::Content(content) = self.hear().await else {
             panic!("no content");
         };
-        assert_eq!(content.offset, offset);
+        let offset = content.offset;
         let mut bytes = Vec::new();
         loop {
             match self.hear().await {
@@ -1108,6 +1121,38 @@ async fn a_running_transfer_ends_well_within_the_grace() {
     assert_eq!(words.matches("closed=shutdown").count(), 2, "{words}");
     assert_eq!(words.matches("closed=done").count(), 1, "{words}");
     drop((idle, silent));
+}
+
+/// What runs goes on; who asks anew, or only waits, hears why nothing more will come.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_asks_a_leaving_server_is_told_that_it_leaves() {
+    let leaving = Answer::Refused {
+        refusal: Refusal::Leaving,
+    };
+    let mut bench = Bench::new(DECK, Limits::default());
+    bench.sparse("big", 32 << 20);
+    let mut idle = Deck::greet(bench.dial().await).await;
+    let mut busy = Deck::greet(bench.dial().await).await;
+    // The second is behind the first, and asked before anybody spoke of leaving.
+    let both = [busy.bytes(&get("big", 0)), busy.bytes(&get("a.txt", 0))].concat();
+    busy.peer.write_all(&both).await.unwrap();
+    bench.started().await;
+    let leave = Command::Leave {
+        grace: Some(DEADLINE),
+    };
+    bench.handle.commands.send(leave).unwrap();
+    bench.label("shutdown").await;
+    assert_eq!(idle.unasked().await, leaving);
+    let began = Instant::now();
+    assert_eq!(busy.content().await.len(), 32 << 20);
+    assert_eq!(busy.hear().await, leaving);
+    drop(busy);
+    let words = bench.leave(DEADLINE).await;
+    assert!(began.elapsed() < DEADLINE);
+    assert!(words.contains("transfer_ended=complete_length"), "{words}");
+    assert_eq!(words.matches("refused=leaving").count(), 1, "{words}");
+    assert_eq!(words.matches("closed=refused").count(), 1, "{words}");
+    assert_eq!(words.matches("closed=shutdown").count(), 1, "{words}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

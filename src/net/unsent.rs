@@ -1,4 +1,5 @@
-//! How many bytes of a connection the peer's kernel has not acknowledged yet.
+//! How many bytes of a connection the peer's kernel has not acknowledged yet, and how
+//! few of them are to lie here.
 //!
 //! "Complete" must not be said while our last bytes still lie here. Linux tells
 //! the length of every send queue in /proc/net/tcp and tcp6 (proc(5)); the
@@ -11,11 +12,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::task::spawn_blocking;
 
 /// How old the table may be.
 const FRESH: Duration = Duration::from_millis(500);
+
+/// Bytes that may lie unsent in the kernel before it takes more.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 256 << 10;
 
 type Ends = (SocketAddr, SocketAddr);
 
@@ -25,6 +32,17 @@ struct Table {
 }
 
 static TABLE: Mutex<Option<Table>> = Mutex::new(None);
+
+/// Bounds what lies in the kernel and has not left (Linux, tcp(7)). With megabytes
+/// there, a slow and steady reader drains them for longer than the stall limit
+/// before the next write, and looks as if it stood still.
+pub fn keep_little_unsent(socket: &TcpStream) {
+    #[cfg(target_os = "linux")]
+    // Where it cannot be had the transfer works all the same.
+    let _ = SockRef::from(socket).set_tcp_notsent_lowat(UNSENT);
+    #[cfg(not(target_os = "linux"))]
+    let _ = socket;
+}
 
 /// Bytes written and not acknowledged; `None` if it cannot be told.
 pub async fn unsent(socket: &TcpStream) -> Option<u64> {

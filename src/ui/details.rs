@@ -11,7 +11,7 @@ use ratatui::style::Style;
 pub(super) use self::file::file;
 pub(super) use self::more::more;
 
-use crate::entity::{Dialect, Direction, Outcome};
+use crate::entity::{Dialect, Direction, Kind, Outcome};
 use crate::event::JobState;
 use crate::model::{self, Connection, Entered, Model, Transfer};
 use crate::remote::Item;
@@ -24,6 +24,10 @@ use super::theme::Theme;
 
 /// A line of the popup: label, words, how the words look.
 pub(super) type Detail = (&'static str, String, Style);
+
+/// A folder that was walked to its end: its files are items of their own, with ends of
+/// their own.
+pub(super) const SEARCHED: &str = "searched";
 
 /// Columns of the labels.
 pub(super) const LABEL: u16 = 12;
@@ -195,11 +199,11 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
     );
     let target = item.job.target.as_str();
     let (label, into) = match item.job.direction {
-        Direction::In => ("local name", &model.about.landing),
-        Direction::Out => ("name there", &model.about.subject),
+        Direction::In => ("local name", landing(item, model)),
+        Direction::Out => ("name there", model.about.subject.to_string()),
     };
     wrapped(&mut out, label, target, room, text);
-    wrapped(&mut out, "into", into.as_str(), room, text);
+    wrapped(&mut out, "into", &into, room, text);
     let (state, style) = state(item, theme);
     wrapped(&mut out, "state", &state, room, style);
     if let JobState::Ended { cause, detail, .. } = &item.job.state {
@@ -213,14 +217,25 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
     out.push(("", String::new(), text));
     let size = item.size().map_or_else(|| "not known".to_owned(), bytes);
     out.push(("size", size, text));
-    let share = model::ratio(item.done, item.size());
-    out.push(("done", done(item.done, share), text));
+    if item.job.kind == Kind::File {
+        let share = model::ratio(item.done, item.size());
+        out.push(("done", done(item.done, share), text));
+    }
     if let Some(limit) = item.job.limit {
         let words = format!("held to {}", format::rate_words(limit as f64));
         out.push(("limit", words, theme.warn()));
     }
     out.extend(course(item, model, theme, room));
     out
+}
+
+/// The local folder a download goes into.
+pub(super) fn landing(item: &Item, model: &Model) -> String {
+    let landing = model.about.landing.as_str();
+    match item.job.folder.as_str() {
+        "" => landing.to_owned(),
+        folder => format!("{}/{folder}", landing.trim_end_matches('/')),
+    }
 }
 
 /// What only an item's present state has to tell.
@@ -289,7 +304,11 @@ fn state(item: &Item, theme: Theme) -> (String, Style) {
                 Outcome::Cancelled => theme.dim(),
                 _ => theme.bad(),
             };
-            (outcome.words(), style)
+            let words = match item.job.kind {
+                Kind::Dir if outcome.went_well() => SEARCHED,
+                _ => outcome.words(),
+            };
+            (words, style)
         }
     };
     (words.to_owned(), style)

@@ -52,6 +52,13 @@ fn key_line(buf: &mut Buffer, line: Rect, from: u16, model: &Model, screen: &mut
             end = end.saturating_sub(3);
         }
     }
+    // Where they do not all fit they stand closer: more of them do.
+    let widths = bindings.iter().map(|it| key_width(it, screen, model) + 3);
+    let gap = if from + widths.sum::<u16>() <= end + 3 {
+        3
+    } else {
+        2
+    };
     let mut x = from;
     for binding in bindings {
         let wants = key_width(binding, screen, model);
@@ -59,7 +66,7 @@ fn key_line(buf: &mut Buffer, line: Rect, from: u16, model: &Model, screen: &mut
             break;
         }
         draw_key(buf, paint::part(line, x, wants), binding, screen, model);
-        x += wants + 3;
+        x += wants + gap;
     }
 }
 

@@ -138,11 +138,12 @@ fn clash(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) {
         item.job.target.as_str(),
         area.width.saturating_sub(30).max(8),
     );
+    let room = area.width.saturating_sub(format::width(&name) + 16);
     let choices = "[s]kip   [r]ename   [o]verwrite";
     let question = match item.job.direction {
         Direction::In => format!(
             "{name} exists in {}",
-            format::cut_name(model.about.landing.as_str(), 30)
+            format::cut_name(&details::landing(item, model), room)
         ),
         Direction::Out => format!("{name} exists on the server"),
     };

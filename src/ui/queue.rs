@@ -195,7 +195,7 @@ fn state(item: &Item, model: &Model, theme: Theme) -> (&'static str, String, Sty
             };
             let why = detail.as_str();
             let words = if item.job.kind == Kind::Dir && outcome.went_well() {
-                "searched: its files follow".to_owned()
+                details::SEARCHED.to_owned()
             } else if why.is_empty() {
                 outcome.words().to_owned()
             } else {
@@ -310,12 +310,18 @@ fn ratio(item: &Item) -> Option<f64> {
 
 fn number(part: Part, item: &Item, took: Option<Duration>) -> String {
     let running = matches!(item.job.state, JobState::Running { .. });
+    let is_folder = item.job.kind == Kind::Dir;
     match (part, took) {
-        (Part::Amount, Some(_)) => format!(
-            "{:>width$}",
-            format::size(item.done),
-            width = usize::from(AMOUNT)
-        ),
+        (Part::Amount, Some(_)) => {
+            // Of a folder what was found in it: nothing of that came with this item.
+            let bytes = match item.size() {
+                Some(found) if is_folder => found,
+                _ => item.done,
+            };
+            let size = format::size(bytes);
+            format!("{size:>width$}", width = usize::from(AMOUNT))
+        }
+        (Part::Rate, Some(_)) if is_folder => String::new(),
         (Part::Amount, None) => {
             let size = format::size_or(item.size());
             if running || item.done > 0 {

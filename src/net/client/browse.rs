@@ -15,10 +15,10 @@ use super::dial::{Failure, Line, Patience, Target};
 use super::memory::Memory;
 use super::pool::{Manner, is_passing};
 use super::tap::Busy;
-use crate::entity::{DisplayName, RemotePath};
+use crate::entity::{DisplayName, Entry, Kind, RemotePath};
 use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
-use crate::net::wire::codec::{Answer, Page, Request};
+use crate::net::wire::codec::{Answer, Page, Refusal, Request};
 
 /// Well below any server's idle limit.
 const PING_EVERY: Duration = Duration::from_mins(1);
@@ -170,9 +170,27 @@ impl Browse {
             let Some(open) = line.as_mut() else { continue };
             let mut heard = 0;
             match self.read_pages(open, question, &mut heard).await {
-                Err(failure) if !fresh && heard == 0 && !is_refusal(&failure) => {
+                Err(failure)
+                    if !fresh && heard == 0 && !is_refusal(&failure) && !leaves(&failure) =>
+                {
                     *line = None;
                     fresh = true;
+                }
+                // A screen that looks at folders has no use for a file.
+                Err(failure)
+                    if failure.cause == Refusal::NotFound.label()
+                        && self.away.manner == Manner::Brief =>
+                {
+                    match file(open, &question.path).await {
+                        Ok(Some(entry)) => {
+                            self.show_file(question, entry);
+                            return Ok(());
+                        }
+                        Ok(None) => {}
+                        // Its answer may still come: nothing else is to be asked there.
+                        Err(_) => *line = None,
+                    }
+                    return Err(failure);
                 }
                 done => return done,
             }
@@ -236,6 +254,19 @@ impl Browse {
         }
     }
 
+    /// A file is all that is listed, of the folder it is in.
+    fn show_file(&self, question: &Question, entry: Entry) {
+        let folder = Question {
+            path: question.path.parent(),
+            ..*question
+        };
+        let page = Page {
+            entries: vec![entry],
+            ..Page::default()
+        };
+        self.page(&folder, page, ListingState::Whole);
+    }
+
     fn page(&self, question: &Question, page: Page, state: ListingState) {
         self.hub.tell(What::Listing(Listing {
             path: question.path.clone(),
@@ -260,16 +291,32 @@ impl Browse {
     }
 }
 
+/// What cannot be listed may be a file.
+async fn file(line: &mut Line, path: &RemotePath) -> Result<Option<Entry>, Failure> {
+    let path = path.clone();
+    line.ask(&Request::Stat { path }).await?;
+    match line.hear().await? {
+        Answer::Stat { entry, .. } => Ok(Some(entry).filter(|it| it.kind == Kind::File)),
+        Answer::Refused { .. } => Ok(None),
+        _ => Err(Failure::unexpected()),
+    }
+}
+
 fn too_many() -> Failure {
     let words = format!("the folder has more than {NAMES_MAX} names, or no end");
     Failure::new("too_many", words)
 }
 
+/// Whether it is an answer: the line is as good as before. A server that leaves takes
+/// the line with it.
 fn is_refusal(failure: &Failure) -> bool {
-    use crate::net::wire::codec::Refusal;
     Refusal::ALL
         .iter()
-        .any(|refusal| refusal.label() == failure.cause)
+        .any(|refusal| refusal.label() == failure.cause && *refusal != Refusal::Leaving)
+}
+
+fn leaves(failure: &Failure) -> bool {
+    failure.cause == Refusal::Leaving.label()
 }
 
 /// Pings an open line once in a while and notices its end at once; waits for ever where

@@ -796,8 +796,71 @@ async fn a_small_file_is_given_up_at_once_on_a_silent_line() {
     timeout(DEADLINE, asked).await.unwrap();
     bench.command(Command::Cancel(JobId(2)));
     assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
-    let silent = |(_, told): &(JobId, Arc<Job>)| matches!(told.state, JobState::Waiting { .. });
-    assert!(!bench.told.iter().any(silent), "{:?}", bench.told);
+    assert!(!bench.has_waited(), "{:?}", bench.told);
+    bench.leave().await;
+}
+
+/// The same of what is sent; its neighbours wait on, and go over a line of their own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_upload_is_given_up_at_once_on_a_silent_line() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let stores = Arc::clone(&heard);
+    let (world, addr) = World::serve(&[], move |_, request| match request {
+        // The first line falls silent behind the first file that was announced on it.
+        Request::Store { .. } if stores.fetch_add(1, SeqCst) == 0 => Fault::Silence,
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let outgoing = ["a", "b", "c"].map(|name| {
+        let local = bench.dir.path().join(name);
+        std::fs::write(&local, name).unwrap();
+        Outgoing {
+            local,
+            path: RemotePath::from(name),
+        }
+    });
+    bench.command(Command::Send(outgoing.into()));
+    let asked = async {
+        while heard.load(SeqCst) == 0 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, asked).await.unwrap();
+    bench.command(Command::Cancel(JobId(2)));
+    assert_eq!(bench.ended(2).await, (Outcome::Cancelled, "cancelled"));
+    assert_eq!(bench.ended(1).await, WELL);
+    assert_eq!(bench.ended(3).await, WELL);
+    assert!(world.file("b").is_none());
+    assert!(!bench.has_waited(), "{:?}", bench.told);
+    bench.leave().await;
+}
+
+/// Nobody waits for a server that is not back yet, either.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_upload_is_given_up_while_its_server_does_not_greet() {
+    let heard = Arc::new(AtomicUsize::new(0));
+    let hellos = Arc::clone(&heard);
+    let (_, addr) = World::serve(&[], move |_, request| match request {
+        // The first is the browsing line's.
+        Request::Hello { .. } if hellos.fetch_add(1, SeqCst) > 0 => Fault::Silence,
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let told = |what: &What| matches!(what, What::Link(Link::Ready { .. })).then_some(());
+    bench.hears(told).await;
+    let local = bench.dir.path().join("mine");
+    std::fs::write(&local, "mine").unwrap();
+    bench.send(&local, "a");
+    let asked = async {
+        while heard.load(SeqCst) < 2 {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(DEADLINE, asked).await.unwrap();
+    bench.command(Command::Cancel(JobId(1)));
+    assert_eq!(bench.ended(1).await, (Outcome::Cancelled, "cancelled"));
+    assert!(!bench.has_waited(), "{:?}", bench.told);
     bench.leave().await;
 }
 
@@ -863,6 +926,23 @@ async fn a_folder_comes_with_all_that_is_in_it() {
     assert!(bench.dir.path().join("d/empty").is_dir());
     assert_eq!(bench.names(), ["d"]);
     assert!(!bench.dir.path().join("d/.hidden").exists());
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_of_a_folder_is_told_with_where_it_goes() {
+    let (_, addr) = World::serve(&[("in/d/deep/a", pattern(10))], |_, _| Fault::None);
+    let mut bench = bench(addr);
+    bench.command(Command::Fetch(vec![Wanted {
+        path: RemotePath::from("in/d"),
+        size: None,
+        kind: Kind::Dir,
+    }]));
+    let told = |what: &What| match what {
+        What::Job(job) if job.kind == Kind::File => Some(job.folder.to_string()),
+        _ => None,
+    };
+    assert_eq!(bench.hears(told).await, "d/deep");
     bench.leave().await;
 }
 
@@ -1288,6 +1368,94 @@ async fn a_server_that_went_away_is_called_again_and_read_again() {
     bench.leave().await;
 }
 
+/// Wants a client that waits for its server.
+fn lasting(addr: SocketAddr) -> Bench {
+    let means = Means {
+        manner: Manner::Lasting,
+        ..Means::default()
+    };
+    Bench::by(Dialect::Deck, addr, OnClash::Fail, means)
+}
+
+fn lost(what: &What) -> Option<(String, bool)> {
+    match what {
+        What::Link(Link::Lost { why, again }) => Some((why.to_string(), again.is_some())),
+        _ => None,
+    }
+}
+
+/// A server that says it leaves is waited for as one that is gone, whoever hears it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_leaves_is_called_again_and_what_waits_goes_on() {
+    let files = [("a", large()), ("b", pattern(10))];
+    let said = AtomicUsize::new(0);
+    let (_, addr) = World::serve(&files, move |_, request| match request {
+        Request::List { .. } if said.fetch_add(1, SeqCst) == 0 => Fault::Refuse(Refusal::Leaving),
+        _ => Fault::None,
+    });
+    let mut bench = lasting(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let away = ("the server is shutting down".to_owned(), true);
+    assert_eq!(bench.hears(lost).await, away);
+    let listed = |what: &What| match what {
+        What::Listing(listing) => (listing.state == ListingState::Whole).then_some(()),
+        _ => None,
+    };
+    bench.hears(listed).await;
+    bench.leave().await;
+
+    // A large and a small one, each way.
+    let (_, addr) = World::serve(&files, {
+        let told = Mutex::new(Vec::new());
+        move |_, request| {
+            let path = match request {
+                Request::Fetch { path, .. } | Request::Store { path, .. } => path.clone(),
+                _ => return Fault::None,
+            };
+            let mut told = told.lock().unwrap();
+            if told.contains(&path) {
+                return Fault::None;
+            }
+            told.push(path);
+            Fault::Refuse(Refusal::Leaving)
+        }
+    });
+    let mut bench = lasting(addr);
+    let want = |name: &str, size| Wanted::file(RemotePath::from(name), Some(size));
+    bench.command(Command::Fetch(vec![want("a", large().len() as u64)]));
+    assert_eq!(bench.ended(1).await, WELL);
+    bench.command(Command::Fetch(vec![want("b", 10)]));
+    assert_eq!(bench.ended(2).await, WELL);
+    for (job, name, whole) in [(3, "c", large()), (4, "d", pattern(10))] {
+        let local = bench.dir.path().join("mine");
+        std::fs::write(&local, whole).unwrap();
+        bench.send(&local, name);
+        assert_eq!(bench.ended(job).await, WELL, "{name}");
+    }
+    bench.leave().await;
+}
+
+/// A line on which nothing is asked hears it too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_leaves_says_so_unasked() {
+    let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        for _ in 0..2 {
+            let Some(request) = conn.request() else {
+                return;
+            };
+            conn.answer(&world, request, &Fault::None);
+        }
+        conn.reply(&Reply::Refused(Refusal::Leaving));
+    });
+    let mut bench = lasting(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let away = ("the server is shutting down".to_owned(), true);
+    assert_eq!(bench.hears(lost).await, away);
+    bench.leave().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_goes_while_nobody_asks_is_missed_at_once() {
     let (world, _) = World::serve(&[("a", pattern(10))], |_, _| Fault::None);
@@ -1409,6 +1577,13 @@ impl Bench {
             local: local.to_owned(),
             path: RemotePath::from(path),
         }]));
+    }
+
+    /// Whether the silence of the line was ever over, and counted as one.
+    fn has_waited(&self) -> bool {
+        let waiting =
+            |(_, told): &(JobId, Arc<Job>)| matches!(told.state, JobState::Waiting { .. });
+        self.told.iter().any(waiting)
     }
 
     /// Waits for something to be told.

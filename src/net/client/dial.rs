@@ -13,7 +13,7 @@ use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
 use super::private::Keys;
-use super::words::plainly;
+use super::words::{CUT, plainly};
 use crate::entity::Dialect;
 use crate::net::hub::is_loopback;
 use crate::net::pipe::Pipe;
@@ -216,7 +216,16 @@ impl Line {
     /// Waits for the end of a line on which nothing was asked. Whatever comes is its end:
     /// a server says nothing unasked but that it goes. May be dropped at any await.
     pub(super) async fn hear_nothing(&mut self) -> Failure {
-        match self.pipe.read_some(&mut self.input, IDLE).await {
+        let mut read = Ok(1);
+        while matches!(read, Ok(1..)) {
+            read = self.pipe.read_some(&mut self.input, IDLE).await;
+            match self.codec.decode(&self.input) {
+                Ok(None) => {}
+                Ok(Some((_, Answer::Refused { refusal }))) => return Failure::refused(refusal),
+                _ => break,
+            }
+        }
+        match read {
             Ok(_) => Failure::new("connection", "the server closed the connection"),
             Err(error) => broke(&error),
         }
@@ -326,7 +335,7 @@ fn is_reset(error: &std::io::Error) -> bool {
 pub(super) fn broke(error: &std::io::Error) -> Failure {
     match error.kind() {
         // Only inside TLS: in the open a FIN is a close like any other.
-        ErrorKind::UnexpectedEof => Failure::new("cut", error.to_string()),
+        ErrorKind::UnexpectedEof => Failure::new("cut", CUT),
         // A record that was spoilt on its way: that line is over, another may do.
         ErrorKind::InvalidData => Failure::new("cut", format!("TLS broke: {error}")),
         _ => {

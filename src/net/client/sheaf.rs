@@ -5,18 +5,20 @@
 //! for the other. Each answer is held against the file's own root. A file that is
 //! refused, bad or gone stops no other.
 
+mod given_up;
 mod loaded;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::mpsc::{self, Receiver};
-use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::sync::mpsc::Receiver;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::loaded::{Loaded, load};
+use self::given_up::{SILENCE, Stops, given_up, is_given_up, let_go};
+use self::loaded::{Loaded, read};
 use super::Teller;
 use super::dial::{Failure, broke};
 use super::fetch::Finish;
@@ -34,8 +36,6 @@ use crate::net::wire::codec::{Answer, Check, Refusal, Request};
 const AHEAD: usize = 64;
 /// Bytes that wait to be written before another file joins them.
 const OUT: usize = 512 << 10;
-/// Files read before they can be sent.
-const READ_AHEAD: usize = 16;
 /// How often a file comes again that arrived damaged.
 const TRIES: u8 = 3;
 
@@ -116,6 +116,10 @@ impl Sheaf {
             let Err(failure) = self.pass(left).await else {
                 continue;
             };
+            if is_given_up(&failure) {
+                let_go(left, &self.teller);
+                continue;
+            }
             if left.len() < before {
                 endurance.refresh();
             }
@@ -130,13 +134,29 @@ impl Sheaf {
             for ear in &*left {
                 self.teller.of(ear.job).waiting(&failure, 0);
             }
-            sleep(pause).await;
+            self.pause(left, pause).await;
+        }
+    }
+
+    /// Waits before the server is tried again, with those that are not given up meanwhile.
+    async fn pause(&self, left: &mut VecDeque<Ear>, pause: Duration) {
+        let until = Instant::now() + pause;
+        while !left.is_empty() {
+            let stops = Stops::of(&*left);
+            tokio::select! {
+                () = sleep_until(until) => return,
+                _ = stops.given_up() => let_go(left, &self.teller),
+            }
         }
     }
 
     /// Sends what is left over one line. What is not answered comes back to `left`.
     async fn pass(&self, left: &mut VecDeque<Ear>) -> Result<(), Failure> {
-        let tap = self.pool.line().await?;
+        let stops = Stops::of(&*left);
+        let tap = tokio::select! {
+            tap = self.pool.line() => tap?,
+            failure = stops.given_up() => return Err(failure),
+        };
         let (peer, addr) = tap.line.ends()?;
         let mut flow = Flow {
             guard: self.hub.dial(peer, addr),
@@ -148,38 +168,26 @@ impl Sheaf {
             doubted: Vec::new(),
             busy: Busy::default(),
         };
-        let (hand, loaded) = mpsc::channel(READ_AHEAD);
-        let (back, mut unread) = mpsc::unbounded_channel();
-        let (ears, teller, check) = (std::mem::take(left), self.teller.clone(), self.check);
-        let reading = spawn_blocking(move || {
-            for ear in ears {
-                let told = teller.of(ear.job);
-                if ear.stop.is_cancelled() {
-                    told.ended(Finish::Stopped);
-                    continue;
-                }
-                match load(ear, check) {
-                    Ok(loaded) => {
-                        if let Err(lost) = hand.blocking_send(loaded) {
-                            let _ = back.send(lost.0.ear);
-                        }
-                    }
-                    Err(finish) => told.ended(finish),
-                }
-            }
-        });
-        let done = self.flow(&mut flow, loaded).await;
-        let _ = reading.await;
+        let (loaded, mut reading) = read(std::mem::take(left), self.check, self.teller.clone());
+        let done = self.flow(&mut flow, loaded, &stops).await;
+        let _ = reading.task.await;
         left.extend(flow.again);
         for open in flow.open {
-            let words = "the connection broke before the answer";
-            open.xfer.end(Outcome::Failed, "connection", words);
+            match &done {
+                Err(failure) if is_given_up(failure) => {
+                    (open.xfer).end(Outcome::Cancelled, failure.cause, &failure.detail);
+                }
+                _ => {
+                    let words = "the connection broke before the answer";
+                    open.xfer.end(Outcome::Failed, "connection", words);
+                }
+            }
             left.push_back(Ear {
                 before: Before::Unanswered,
                 ..open.ear
             });
         }
-        while let Some(ear) = unread.recv().await {
+        while let Some(ear) = reading.unread.recv().await {
             left.push_back(ear);
         }
         if done.is_ok() {
@@ -189,7 +197,12 @@ impl Sheaf {
         done.and(settled)
     }
 
-    async fn flow(&self, flow: &mut Flow, mut loaded: Receiver<Loaded>) -> Result<(), Failure> {
+    async fn flow(
+        &self,
+        flow: &mut Flow,
+        mut loaded: Receiver<Loaded>,
+        stops: &Stops,
+    ) -> Result<(), Failure> {
         let mut more = true;
         let pipe = Arc::clone(flow.tap.pipe());
         loop {
@@ -221,6 +234,10 @@ impl Sheaf {
                 next = loaded.recv(), if more && room => match next {
                     Some(loaded) => self.begin(flow, loaded),
                     None => more = false,
+                },
+                // Anything that moves begins this anew.
+                () = sleep(SILENCE) => if stops.any() {
+                    return Err(given_up());
                 },
             }
         }
@@ -333,9 +350,13 @@ impl Sheaf {
     /// Finds out of those whose names are taken whether it is they who stand there.
     async fn settle(&self, doubted: Vec<Open>, left: &mut VecDeque<Ear>) -> Result<(), Failure> {
         let mut broke = Ok(());
+        let stops = Stops::of(doubted.iter().map(|open| &open.ear));
         for open in doubted {
             let told = match &broke {
-                Ok(()) => stands(&self.pool, &open.ear.path, open.root).await,
+                Ok(()) => tokio::select! {
+                    told = stands(&self.pool, &open.ear.path, open.root) => told,
+                    failure = stops.given_up() => Err(failure),
+                },
                 Err(failure) => Err(Failure::clone(failure)),
             };
             match told {

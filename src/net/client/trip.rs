@@ -58,12 +58,7 @@ pub(super) struct Inward {
 impl Inward {
     /// Walks it to its end.
     pub(super) async fn run(self) -> Finish {
-        let stop = self.stop.clone();
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Finish::Stopped,
-            done = self.walk() => done.unwrap_or_else(Finish::Failed),
-        }
+        unless_stopped(&self.stop, self.walk()).await
     }
 
     async fn walk(&self) -> Result<Finish, Failure> {
@@ -164,6 +159,18 @@ impl Inward {
     }
 }
 
+/// Walks to the end, or to where somebody stops it.
+async fn unless_stopped(
+    stop: &CancellationToken,
+    walk: impl Future<Output = Result<Finish, Failure>>,
+) -> Finish {
+    tokio::select! {
+        biased;
+        () = stop.cancelled() => Finish::Stopped,
+        done = walk => done.unwrap_or_else(Finish::Failed),
+    }
+}
+
 /// What a path stands for on the server.
 pub(super) async fn stat(pool: &Pool, path: &RemotePath) -> Result<Entry, Failure> {
     let mut tap = pool.line().await?;
@@ -204,12 +211,7 @@ pub(super) struct Outward {
 impl Outward {
     /// Walks it to its end.
     pub(super) async fn run(self) -> Finish {
-        let stop = self.stop.clone();
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Finish::Stopped,
-            done = self.walk() => done.unwrap_or_else(Finish::Failed),
-        }
+        unless_stopped(&self.stop, self.walk()).await
     }
 
     async fn walk(&self) -> Result<Finish, Failure> {

@@ -120,6 +120,9 @@ impl Talk {
         codec: &mut dyn ServerCodec,
         request: Request,
     ) -> Result<After, Over> {
+        if self.is_too_late(codec) {
+            return self.turn_away(guard, codec, &request).await;
+        }
         if let Request::Prove { proof, name } = request {
             return self.prove(guard, codec, &proof, &name).await;
         }

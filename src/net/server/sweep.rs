@@ -11,7 +11,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
-use super::{Engine, Limits, is_busy};
+use super::stance::is_busy;
+use super::{Engine, Limits};
 use crate::entity::{ConnId, Dialect, End, Phase, Rule};
 use crate::net::hub::Living;
 

@@ -103,7 +103,7 @@
 //! | 1A | end | who sends | |
 //! | 1B | ping | client | pong |
 //! | 1C | pong | server | |
-//! | 1D | refused | server, in place of any answer, page or values | |
+//! | 1D | refused | server, in place of any answer, page or values; code 7 unasked too | |
 //! | 1E | tree | client | values, as often as it takes |
 //! | 1F | values | server | |
 //! | 20 | put | client | here, then again or stored; a share: done |
@@ -122,6 +122,10 @@
 //! If none of its versions is spoken here (deck/1 is 1), the answer is refused with
 //! code 5 and a close; after any other no, hello may come again. One answer is given
 //! for what is not there, not allowed, a folder or outside the root: code 1.
+//!
+//! **Leaving.** Refused with code 7 may also come when nothing is asked: the server
+//! leaves, and a close follows. Whoever asks then may find it in place of the answer.
+//! What is under way by then goes on for a while.
 //!
 //! **Wait** says that an answer takes its time, and is none. It may come before any
 //! answer and between parts of one, as often as it likes, never within a payload.

@@ -300,6 +300,37 @@ fn without_the_right_a_key_does_nothing_and_is_not_shown() {
 }
 
 #[test]
+fn what_may_be_done_there_stands_in_the_last_line_of_a_narrow_terminal() {
+    let mut world = world::pairing();
+    let mut footer = |rights: Rights| {
+        world.ready_inside_tls(rights);
+        let mut screen = world::screen(&world);
+        keys(&mut screen, &world, "j");
+        let shown = text(&draw(&world, &mut screen, (80, 24)));
+        shown.lines().last().unwrap().to_owned()
+    };
+    let all = ["? help", "⏎ open", "Space mark", "d download"];
+    let changes = ["m folder", "r rename", "D delete"];
+    let line = footer(Rights::NEWCOMER);
+    for words in all.iter().chain(&changes).chain(&["q quit"]) {
+        assert!(line.contains(&format!(" {words}")), "{words}: {line}");
+    }
+    // Whoever may not, has the room for looking around.
+    let line = footer(Rights::READ_ONLY);
+    for words in all.iter().chain(&["h out", "/ filter", "Tab pane"]) {
+        assert!(line.contains(&format!(" {words}")), "{words}: {line}");
+    }
+    for words in changes {
+        assert!(!line.contains(words), "{words}: {line}");
+    }
+    let world = world::inviting();
+    let mut screen = world::screen(&world);
+    let shown = text(&draw(&world, &mut screen, (80, 24)));
+    let line = shown.lines().last().unwrap();
+    assert!(line.contains(" i invite"), "{line}");
+}
+
+#[test]
 fn a_folder_is_listed_again_after_a_change_and_not_more_often_than_once_a_second() {
     let mut world = world::pairing();
     let mut screen = at(&world);

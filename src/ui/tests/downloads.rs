@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crossterm::event::KeyCode;
 
-use crate::entity::{Direction, DisplayName, JobId, Outcome, Rights};
+use crate::entity::{Direction, DisplayName, JobId, Kind, Outcome, Rights};
 use crate::event::{Clash, Command, JobState, Link, ListingState};
 use crate::ui::keys::Place;
 use crate::ui::{Reaction, Screen};
@@ -41,6 +41,54 @@ fn a_typed_name_is_taken_as_it_is() {
         keys(&mut screen, &world, "\n"),
         Reaction::Tell(_)
     ));
+}
+
+/// Its files have lines of their own: nothing more is promised of it.
+#[test]
+fn a_folder_that_was_searched_is_at_its_end() {
+    let mut world = World::client();
+    world.ready(true);
+    let ended = JobState::Ended {
+        outcome: Outcome::CompleteLength,
+        bytes: 0,
+        took: Duration::from_secs(2),
+        cause: "",
+        detail: DisplayName::default(),
+    };
+    world.job(1, "photos", Some(3 << 20), ended);
+    world.told(1, |job| job.kind = Kind::Dir);
+    let mut screen = world::screen(&world);
+    let frame = text(&draw(&world, &mut screen, (100, 30)));
+    let line = frame.lines().find(|line| line.contains("photos/"));
+    let line = line.unwrap_or_else(|| panic!("{frame}"));
+    for word in ["✓", "searched ", "3.00 MiB", "0:02"] {
+        assert!(line.contains(word), "{word}: {line}");
+    }
+    for word in ["follow", "0 B", "/s"] {
+        assert!(!line.contains(word), "{word}: {line}");
+    }
+    keys(&mut screen, &world, "3\n");
+    let about = text(&draw(&world, &mut screen, (100, 30)));
+    assert!(about.contains("state       searched"), "{about}");
+    assert!(!about.contains("complete"), "{about}");
+    let commands = told(keys(&mut screen, &world, "\x1bc"));
+    assert!(matches!(commands[..], [Command::ClearEnded]));
+}
+
+/// Where the file really is, not where most things land.
+#[test]
+fn a_taken_name_is_asked_about_with_its_own_folder() {
+    let mut world = World::client();
+    world.ready(true);
+    world.job(1, "notes.txt", Some(1), JobState::Clash);
+    world.told(1, |job| job.folder = DisplayName::from("photos/2026"));
+    let mut screen = world::screen(&world);
+    let asked = frame(&world, &mut screen);
+    let words = "notes.txt exists in /home/ana/Downloads/photos/2026";
+    assert!(asked.contains(words), "{asked}");
+    keys(&mut screen, &world, "\x1b3\n");
+    let about = frame(&world, &mut screen);
+    assert!(about.contains("/home/ana/Downloads/photos/2026"), "{about}");
 }
 
 #[test]

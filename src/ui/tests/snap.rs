@@ -139,6 +139,8 @@ fn a_client_that_is_asked() {
     let mut world = world::fetching();
     world.job(9, "notes.txt", Some(12_288), JobState::Clash);
     check("client-clash", &world, "", &SIZES);
+    world.told(9, |job| job.folder = DisplayName::from("holiday/2026/raw"));
+    check("client-clash-below", &world, "", &SIZES[..1]);
     let mut world = world::fetching();
     world.model.about.standing = Some(Clash::Overwrite);
     check("client-standing", &world, "3A", &SIZES);

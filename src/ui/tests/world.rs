@@ -358,6 +358,7 @@ impl World {
             place: usize::try_from(job).unwrap(),
             path: RemotePath::from(name),
             target: DisplayName::from(name),
+            folder: DisplayName::default(),
             size,
             resumes: direction == Direction::In,
             kind: Kind::File,

@@ -1,12 +1,17 @@
-//! A small file of this machine, read whole before it is sent.
+//! Small files of this machine, each read whole before it is sent.
 //!
 //! What has grown goes another road, what changes while it is read is not sent. It knows
 //! the file and its terms; it blocks, and no line may come here.
 
+use std::collections::VecDeque;
 use std::os::unix::fs::FileExt as _;
+
+use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Ear;
 use crate::entity::Root;
+use crate::net::client::Teller;
 use crate::net::client::bundle::SMALL;
 use crate::net::client::dial::Failure;
 use crate::net::client::fetch::Finish;
@@ -24,8 +29,48 @@ pub(super) struct Loaded {
     pub(super) root: Root,
 }
 
+/// Files read before they can be sent.
+const AHEAD: usize = 16;
+
+/// A thread that reads files while others are sent.
+#[derive(Debug)]
+pub(super) struct Reading {
+    pub(super) task: JoinHandle<()>,
+    /// What nobody took from it any more.
+    pub(super) unread: UnboundedReceiver<Ear>,
+}
+
+/// Reads files in their order, a few ahead of who takes them; the end of each that is not
+/// to be sent is told.
+pub(super) fn read(
+    ears: VecDeque<Ear>,
+    check: Check,
+    teller: Teller,
+) -> (Receiver<Loaded>, Reading) {
+    let (hand, loaded) = mpsc::channel(AHEAD);
+    let (back, unread) = mpsc::unbounded_channel();
+    let task = spawn_blocking(move || {
+        for ear in ears {
+            let told = teller.of(ear.job);
+            if ear.stop.is_cancelled() {
+                told.ended(Finish::Stopped);
+                continue;
+            }
+            match load(ear, check) {
+                Ok(loaded) => {
+                    if let Err(lost) = hand.blocking_send(loaded) {
+                        let _ = back.send(lost.0.ear);
+                    }
+                }
+                Err(finish) => told.ended(finish),
+            }
+        }
+    });
+    (loaded, Reading { task, unread })
+}
+
 /// Reads a small file whole, and looks that it stayed what it was.
-pub(super) fn load(ear: Ear, check: Check) -> Result<Loaded, Finish> {
+fn load(ear: Ear, check: Check) -> Result<Loaded, Finish> {
     let local = |words: String| Finish::Failed(Failure::new("local", words));
     let source = Source::open_own(&ear.local)
         .map_err(|denied| local(format!("cannot be read: {}", denied.detail)))?;

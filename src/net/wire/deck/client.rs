@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use super::Cover;
 use super::asked::{Asked, Sent};
-use super::frame::{HEAD, Type};
+use super::frame::{self, HEAD, Type};
 use super::transfer::Transfer;
 use super::{BODY_MAX, OPEN_MAX, PATH_MAX, body, payload, tree, upload};
 use crate::entity::{Dialect, RemotePath, Root};
@@ -84,6 +84,20 @@ impl Client {
             return order("too many requests are open");
         }
         Ok(())
+    }
+
+    /// What a server says when nobody asked: that it leaves, and nothing else.
+    fn unasked(&self, input: &[u8]) -> Result<Option<(usize, Answer)>, Malformed> {
+        let order = || Malformed::new("order", "an answer nobody asked for");
+        if self.greeted == Greeted::NotYet {
+            return Err(order());
+        }
+        let frame = frame::take(input, &[Type::Refused]).map_err(|_| order())?;
+        let Some(frame) = frame else { return Ok(None) };
+        match body::refused(frame.body)? {
+            refusal @ Refusal::Leaving => Ok(Some((frame.used, Answer::Refused { refusal }))),
+            _ => Err(order()),
+        }
     }
 
     /// Notes what an answer changes.
@@ -311,7 +325,7 @@ impl ClientCodec for Client {
             return Ok(None);
         }
         let Some(asked) = self.open.front() else {
-            return Err(Malformed::new("order", "an answer nobody asked for"));
+            return self.unasked(input);
         };
         let heard = match &self.transfer {
             Some(transfer) => transfer.hear(input)?,

@@ -14,11 +14,16 @@ fn hear(client: &mut Client, input: &[u8]) -> Heard {
 
 /// A client that was welcomed and has asked this.
 fn asked(request: &Request) -> Client {
-    let (mut client, mut out) = (Client::default(), Vec::new());
-    assert!(client.greet("me", &mut out));
+    let mut client = welcomed();
+    assert_eq!(client.ask(request, &mut Vec::new()), Ok(()));
+    client
+}
+
+fn welcomed() -> Client {
+    let mut client = Client::default();
+    assert!(client.greet("me", &mut Vec::new()));
     let welcome = raw(0x11, b"\xA2\x00\x01\x02\x01");
     assert!(matches!(hear(&mut client, &welcome), Ok(Some(_))));
-    assert_eq!(client.ask(request, &mut out), Ok(()));
     client
 }
 
@@ -310,6 +315,21 @@ fn what_deck_has_not_is_said_before_anything_is_sent() {
         let said = listing().ask(&request, &mut out);
         assert_eq!((cause(said), out), (Err("path"), vec![]));
     }
+}
+
+#[test]
+fn a_server_says_unasked_that_it_leaves_and_nothing_else() {
+    let mut client = welcomed();
+    let refusal = Refusal::Leaving;
+    for cut in 0..refused(7).len() {
+        assert_eq!(client.decode(&refused(7)[..cut]), Ok(None));
+    }
+    let told = client.decode(&refused(7));
+    assert_eq!(told, Ok(Some((10, Answer::Refused { refusal }))));
+    assert_eq!(hear(&mut welcomed(), &refused(1)), Err("order"));
+    assert_eq!(hear(&mut welcomed(), &[0x49, 0x7E, 0x1C]), Err("order"));
+    // Not before it has greeted.
+    assert_eq!(hear(&mut Client::default(), &refused(7)), Err("order"));
 }
 
 #[test]
