@@ -211,7 +211,7 @@ impl Browse {
         })
         .await?;
         let mut room = NAMES_MAX;
-        let mut busy = Busy::default();
+        let (mut busy, mut names) = (Busy::default(), Busy::default());
         loop {
             match line.hear().await? {
                 Answer::Wait { done, .. } => busy.hear(done)?,
@@ -219,6 +219,7 @@ impl Browse {
                     *heard += 1;
                     let left = room.checked_sub(page.entries.len());
                     room = left.filter(|_| *heard <= PAGES_MAX).ok_or_else(too_many)?;
+                    names.hear((NAMES_MAX - room) as u64)?;
                     let more = page.more;
                     let state = if more {
                         ListingState::More

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::spawn_blocking;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use self::loaded::{Loaded, load};
@@ -24,7 +24,7 @@ use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::proof;
 use super::push::stands;
-use super::tap::{Busy, Tap};
+use super::tap::{Busy, Tap, drips};
 use crate::entity::{Direction, JobId, Outcome, RemotePath, Root};
 use crate::event::Clash;
 use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};
@@ -91,6 +91,8 @@ struct Flow {
     /// Their names are taken, perhaps by themselves.
     doubted: Vec<Open>,
     busy: Busy,
+    /// When bytes left or a whole answer came last. A piece of an answer is no progress.
+    moved: Instant,
 }
 
 impl Sheaf {
@@ -147,6 +149,7 @@ impl Sheaf {
             again: Vec::new(),
             doubted: Vec::new(),
             busy: Busy::default(),
+            moved: Instant::now(),
         };
         let (hand, loaded) = mpsc::channel(READ_AHEAD);
         let (back, mut unread) = mpsc::unbounded_channel();
@@ -197,6 +200,7 @@ impl Sheaf {
                 self.hear(flow, answer)?;
             }
             let waiting = flow.sent < flow.out.len();
+            let whole_by = flow.moved + flow.tap.gap();
             if !more && !waiting && flow.open.is_empty() {
                 return Ok(());
             }
@@ -216,7 +220,9 @@ impl Sheaf {
                             .map_err(|error| broke(&error))?;
                     }
                     self.limits.spend(wrote as u64).await;
+                    flow.moved = Instant::now();
                 }
+                () = sleep_until(whole_by), if flow.tap.unread() > 0 => return Err(drips()),
                 heard = flow.tap.more(), if !flow.open.is_empty() => heard?,
                 next = loaded.recv(), if more && room => match next {
                     Some(loaded) => self.begin(flow, loaded),
@@ -278,6 +284,7 @@ impl Sheaf {
 
     /// Hears what became of the oldest.
     fn hear(&self, flow: &mut Flow, answer: Answer) -> Result<(), Failure> {
+        flow.moved = Instant::now();
         if let Answer::Wait { done, .. } = answer {
             return flow.busy.hear(done);
         }

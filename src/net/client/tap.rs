@@ -134,10 +134,7 @@ impl Tap {
                 Some(answer) => return Ok(answer),
                 None => timeout_at(whole_by, self.more())
                     .await
-                    .unwrap_or_else(|_| {
-                        let words = "the server's answer drips in and has no end";
-                        Err(Failure::new("timeout", words))
-                    })?,
+                    .unwrap_or_else(|_| Err(drips()))?,
             }
         }
     }
@@ -202,6 +199,11 @@ impl Tap {
         };
         Failure::new("connection", format!("the connection broke: {words}"))
     }
+}
+
+/// An answer comes byte by byte, too slowly to be waited for.
+pub(super) fn drips() -> Failure {
+    Failure::new("timeout", "the server's answer drips in and has no end")
 }
 
 /// How long a server has said that it is busy without getting on.
