@@ -250,7 +250,7 @@ impl Bench {
     }
 
     /// Waits for a listing's end: its names, or why there is none.
-    async fn listing(&mut self) -> Result<Vec<String>, String> {
+    pub(super) async fn listing(&mut self) -> Result<Vec<String>, String> {
         let mut names = Vec::new();
         loop {
             let event = timeout(DEADLINE, self.handle.feed.next()).await.unwrap();

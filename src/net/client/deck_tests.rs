@@ -965,12 +965,15 @@ async fn pages_without_a_name_are_no_progress() {
         }));
         loop {
             let (mut peer, _) = listener.accept().await.unwrap();
-            peer.set_nodelay(true).unwrap();
-            let _ = peer.read(&mut [0; 1_024]).await;
-            let _ = peer.write_all(&welcome).await;
-            while peer.write_all(&page).await.is_ok() {
-                tokio::time::sleep(Duration::from_secs(20)).await;
-            }
+            let (welcome, page) = (welcome.clone(), page.clone());
+            tokio::spawn(async move {
+                peer.set_nodelay(true).unwrap();
+                let _ = peer.read(&mut [0; 1_024]).await;
+                let _ = peer.write_all(&welcome).await;
+                while peer.write_all(&page).await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(20)).await;
+                }
+            });
         }
     });
     let began = tokio::time::Instant::now();
@@ -978,7 +981,9 @@ async fn pages_without_a_name_are_no_progress() {
         .next(&|_| {})
         .await
         .unwrap();
-    assert_eq!(listed.map_err(|failure| failure.cause), Err("timeout"));
+    let why = listed.unwrap_err();
+    assert_eq!(why.cause, "timeout");
+    assert!(why.detail.contains("no name"), "{why}");
     // Six tries of ten minutes each; by the number of pages alone it would be weeks.
     assert!(began.elapsed() < Duration::from_hours(2));
 }
@@ -1072,6 +1077,31 @@ fn why(state: &JobState) -> Option<String> {
         JobState::Waiting { why, .. } => Some(why.to_string()),
         _ => None,
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_may_come_before_any_answer() {
+    let addr = fake(|_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            let reply = match request {
+                Request::Hello { .. } => Reply::Welcome(Welcome::default()),
+                Request::List { .. } => Reply::Page(Page::default()),
+                _ => Reply::Refused(Refusal::NotFound),
+            };
+            for done in [0, 0, 1] {
+                conn.reply(&Reply::Wait { done, of: 1 });
+            }
+            conn.reply(&reply);
+        }
+    });
+    let mut bench = bench(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let names = bench.listing().await;
+    assert_eq!(names, Ok(Vec::new()));
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, (Outcome::Failed, "not_found"));
+    bench.leave().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

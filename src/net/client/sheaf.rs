@@ -18,13 +18,14 @@ use tokio_util::sync::CancellationToken;
 
 use self::loaded::{Loaded, load};
 use super::Teller;
+use super::busy::{Busy, drips};
 use super::dial::{Failure, broke};
 use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::proof;
 use super::push::stands;
-use super::tap::{Busy, Tap, drips};
+use super::tap::Tap;
 use crate::entity::{Direction, JobId, Outcome, RemotePath, Root};
 use crate::event::Clash;
 use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use tokio::time::sleep;
 
+use super::busy::{Busy, nameless};
 use super::dial::Failure;
 use super::pool::{Endurance, Pool};
-use super::tap::Busy;
 use crate::entity::{Entry, RemotePath};
 use crate::net::wire::codec::{Answer, Request};
 
@@ -145,7 +145,7 @@ impl Tour {
                 Answer::Page(page) => {
                     self.spend(path, &page.entries)?;
                     entries.extend(page.entries);
-                    names.hear(entries.len() as u64)?;
+                    names.hear(entries.len() as u64).map_err(nameless)?;
                     unlisted = unlisted.saturating_add(page.unlisted);
                     if !page.more {
                         self.unlisted = self.unlisted.saturating_add(unlisted);
