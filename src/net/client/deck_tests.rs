@@ -38,6 +38,8 @@ enum Fault {
     Cut(u64),
     /// Nothing comes any more behind so many bytes of payload, and nothing is closed.
     Stall(u64),
+    /// The connection is closed when all has come but the end.
+    Unended,
     /// Another root than the file's is told.
     Root,
     /// The file is announced with another size.
@@ -378,6 +380,7 @@ impl Conn {
             self.say(&out)?;
         }
         let root = match fault {
+            Fault::Unended => return None,
             Fault::Root => Root([9; 32]),
             _ => root(whole),
         };
@@ -688,6 +691,26 @@ async fn what_nobody_checks_is_complete_by_its_length() {
     assert!(bench.read("a") == large());
     assert_eq!(world.fetches(), [(0, None, Check::None)]);
     bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_checks_is_not_complete_before_its_end() {
+    for (whole, again) in [(Vec::new(), 0), (large(), 3 * BLOCK)] {
+        let held = [("a", whole.clone())];
+        let (world, addr) = World::serve(&held, at_first(1, Fault::Unended));
+        let means = Means {
+            check: Check::None,
+            ..Means::default()
+        };
+        let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
+        bench.fetch(&["a"]);
+        assert_eq!(bench.ended(1).await, (Outcome::CompleteLength, ""));
+        assert!(bench.read("a") == whole);
+        let asked = world.fetches();
+        let asked: Vec<_> = asked.iter().map(|(offset, ..)| *offset).collect();
+        assert_eq!(asked, [0, again], "its last block once more");
+        bench.leave().await;
+    }
 }
 
 fn small(count: usize) -> Vec<(String, Vec<u8>)> {
