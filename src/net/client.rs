@@ -8,6 +8,7 @@
 pub mod ask;
 pub mod browse;
 mod bundle;
+mod busy;
 pub mod chores;
 pub mod dial;
 pub mod fetch;

@@ -73,6 +73,15 @@ struct Scene {
     make: Make,
     means: Means,
     dir: TempDir,
+    gap: Duration,
+}
+
+/// Only classic ends by silence: a slow machine must not look like one.
+fn gap(dialect: Dialect) -> Duration {
+    match dialect {
+        Dialect::Deck => GAP * 10,
+        _ => GAP,
+    }
 }
 
 pub(super) struct Bench {
@@ -103,6 +112,7 @@ impl Bench {
             make,
             means: Means::default(),
             dir,
+            gap: gap(dialect),
         })
     }
 
@@ -116,6 +126,21 @@ impl Bench {
             make: Make::Best,
             means,
             dir: TempDir::new().unwrap(),
+            gap: gap(dialect),
+        })
+    }
+
+    /// Without patience: only for servers that are meant to try it.
+    pub(super) fn hasty(dialect: Dialect, addr: SocketAddr) -> Self {
+        Self::start(Scene {
+            dialect,
+            addr,
+            on_clash: OnClash::Fail,
+            parallel: 3,
+            make: Make::Best,
+            means: Means::default(),
+            dir: TempDir::new().unwrap(),
+            gap: GAP,
         })
     }
 
@@ -134,6 +159,7 @@ impl Bench {
             make: Make::Best,
             means,
             dir,
+            gap: gap(dialect),
         })
     }
 
@@ -151,11 +177,7 @@ impl Bench {
             },
             patience: Patience {
                 connect: DEADLINE,
-                // Only classic ends by silence: a slow machine must not look like one.
-                gap: match scene.dialect {
-                    Dialect::Deck => GAP * 10,
-                    _ => GAP,
-                },
+                gap: scene.gap,
             },
             landing: Some(Arc::new(landing)),
             on_clash: scene.on_clash,
@@ -228,7 +250,7 @@ impl Bench {
     }
 
     /// Waits for a listing's end: its names, or why there is none.
-    async fn listing(&mut self) -> Result<Vec<String>, String> {
+    pub(super) async fn listing(&mut self) -> Result<Vec<String>, String> {
         let mut names = Vec::new();
         loop {
             let event = timeout(DEADLINE, self.handle.feed.next()).await.unwrap();

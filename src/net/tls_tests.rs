@@ -359,6 +359,21 @@ async fn what_is_no_tls_is_told_so() {
     }
 }
 
+#[tokio::test]
+async fn a_message_without_end_is_not_told_as_no_tls() {
+    use tokio::io::AsyncWriteExt as _;
+
+    let (mut near, far) = sockets().await;
+    // A hello of 16 MiB; a chain of certificates may be as long.
+    let mut record = vec![0x16, 3, 1, 0x40, 0, 1, 0xFF, 0xFF, 0xFF];
+    record.resize(5 + 0x4000, 0);
+    near.write_all(&record).await.unwrap();
+    let served = seal(Pipe::plain(far), identity().accept().unwrap()).await;
+    let why = served.unwrap_err();
+    assert_eq!(why.cause, "tls");
+    assert!(why.detail.contains("too long"), "{why}");
+}
+
 #[test]
 fn the_identity_is_made_once_and_is_ours_alone() {
     let dir = TempDir::new().unwrap();

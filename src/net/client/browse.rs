@@ -11,10 +11,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until};
 
+use super::busy::{Busy, nameless};
 use super::dial::{Failure, Line, Patience, Target};
 use super::memory::Memory;
 use super::pool::{Manner, is_passing};
-use super::tap::Busy;
 use crate::entity::{DisplayName, Entry, Kind, RemotePath};
 use crate::event::{Link, Listing, ListingState, Offers, What};
 use crate::net::hub::Hub;
@@ -229,14 +229,14 @@ impl Browse {
         })
         .await?;
         let mut room = NAMES_MAX;
-        let mut busy = Busy::default();
+        let mut names = Busy::default();
         loop {
             match line.hear().await? {
-                Answer::Wait { done, .. } => busy.hear(done)?,
                 Answer::Page(page) => {
                     *heard += 1;
                     let left = room.checked_sub(page.entries.len());
                     room = left.filter(|_| *heard <= PAGES_MAX).ok_or_else(too_many)?;
+                    names.hear((NAMES_MAX - room) as u64).map_err(nameless)?;
                     let more = page.more;
                     let state = if more {
                         ListingState::More

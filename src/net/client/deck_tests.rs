@@ -38,6 +38,8 @@ enum Fault {
     Cut(u64),
     /// Nothing comes any more behind so many bytes of payload, and nothing is closed.
     Stall(u64),
+    /// The connection is closed when all has come but the end.
+    Unended,
     /// Another root than the file's is told.
     Root,
     /// The file is announced with another size.
@@ -378,6 +380,7 @@ impl Conn {
             self.say(&out)?;
         }
         let root = match fault {
+            Fault::Unended => return None,
             Fault::Root => Root([9; 32]),
             _ => root(whole),
         };
@@ -690,6 +693,26 @@ async fn what_nobody_checks_is_complete_by_its_length() {
     bench.leave().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_nobody_checks_is_not_complete_before_its_end() {
+    for (whole, again) in [(Vec::new(), 0), (large(), 3 * BLOCK)] {
+        let held = [("a", whole.clone())];
+        let (world, addr) = World::serve(&held, at_first(1, Fault::Unended));
+        let means = Means {
+            check: Check::None,
+            ..Means::default()
+        };
+        let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
+        bench.fetch(&["a"]);
+        assert_eq!(bench.ended(1).await, (Outcome::CompleteLength, ""));
+        assert!(bench.read("a") == whole);
+        let asked = world.fetches();
+        let asked: Vec<_> = asked.iter().map(|(offset, ..)| *offset).collect();
+        assert_eq!(asked, [0, again], "its last block once more");
+        bench.leave().await;
+    }
+}
+
 fn small(count: usize) -> Vec<(String, Vec<u8>)> {
     let file = |n: usize| (format!("f{n:04}"), pattern(n * 3));
     (0..count).map(file).collect()
@@ -993,6 +1016,111 @@ async fn an_endless_folder_has_an_end() {
     bench.leave().await;
 }
 
+/// A page of a thousand long names, and more to follow.
+fn long_names() -> Page {
+    let name = |n: usize| format!("{n:0>200}");
+    Page {
+        entries: (0..1_000)
+            .map(|n| Entry {
+                name: name(n).into(),
+                kind: Kind::Dir,
+                size: 0,
+                mtime: 0,
+            })
+            .collect(),
+        unlisted: 0,
+        more: true,
+    }
+}
+
+/// A walk of its own, as patient as any.
+fn tour(addr: SocketAddr, path: RemotePath) -> walk::Tour {
+    let target = Target {
+        dialect: Dialect::Deck,
+        host: addr.ip().to_string(),
+        port: addr.port(),
+        clients: None,
+        keys: private::Keys::default(),
+    };
+    let patience = Patience::of(Dialect::Deck);
+    let limit = Arc::new(Limit::new(None));
+    let pool = Pool::new(target, patience, "me".into(), Manner::Brief, 0, limit);
+    walk::Tour::new(Arc::new(pool), path)
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_without_a_name_are_no_progress() {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut codec = server_codec(Dialect::Deck, crate::entity::Speak::Auto);
+        let mut said = |reply: &Reply| {
+            let mut out = Vec::new();
+            codec.encode(reply, &mut out);
+            out
+        };
+        let welcome = said(&Reply::Welcome(Welcome::default()));
+        let page = said(&Reply::Page(Page {
+            more: true,
+            ..Page::default()
+        }));
+        loop {
+            let (mut peer, _) = listener.accept().await.unwrap();
+            let (welcome, page) = (welcome.clone(), page.clone());
+            tokio::spawn(async move {
+                peer.set_nodelay(true).unwrap();
+                let _ = peer.read(&mut [0; 1_024]).await;
+                let _ = peer.write_all(&welcome).await;
+                while peer.write_all(&page).await.is_ok() {
+                    tokio::time::sleep(Duration::from_secs(20)).await;
+                }
+            });
+        }
+    });
+    let began = tokio::time::Instant::now();
+    let (_, listed) = tour(addr, RemotePath::from("d"))
+        .next(&|_| {})
+        .await
+        .unwrap();
+    let why = listed.unwrap_err();
+    assert_eq!(why.cause, "timeout");
+    assert!(why.detail.contains("no name"), "{why}");
+    // Six tries of ten minutes each; by the number of pages alone it would be weeks.
+    assert!(began.elapsed() < Duration::from_hours(2));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_that_lie_deep_do_not_fill_the_memory() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let pages = Arc::clone(&asked);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            let fine = match request {
+                Request::Hello { .. } => conn.reply(&Reply::Welcome(Welcome::default())),
+                _ => loop {
+                    pages.fetch_add(1, SeqCst);
+                    if conn.reply(&Reply::Page(long_names())).is_none() {
+                        break None;
+                    }
+                },
+            };
+            if fine.is_none() {
+                return;
+            }
+        }
+    });
+    let deep = RemotePath::from(vec!["x".repeat(200); 19].join("/").as_str());
+    let mut tour = tour(addr, deep);
+    let (_, listed) = tour.next(&|_| {}).await.unwrap();
+    assert_eq!(listed.map_err(|failure| failure.cause), Err("too_many"));
+    assert!(tour.next(&|_| {}).await.is_none());
+    // Their number alone would let a thousand pages in, of 4 GiB of paths.
+    assert!(asked.load(SeqCst) < 200, "{}", asked.load(SeqCst));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn only_what_is_missing_is_sent_and_the_root_compared() {
     let begun = pattern(usize::try_from(BLOCK).unwrap());
@@ -1033,6 +1161,72 @@ async fn an_upload_goes_on_after_a_cut() {
         assert!(world.file("a").unwrap().0 == pattern(size));
         bench.leave().await;
     }
+}
+
+/// Takes whatever is said, then drips an answer that has no end.
+fn drip(conn: &mut Conn) -> Option<()> {
+    conn.socket.set_nonblocking(true).unwrap();
+    conn.say(&[0x49, 0x7E, 0x23, 0, 0, 0x3F, 0xFF])?;
+    loop {
+        std::thread::sleep(Duration::from_millis(20));
+        while conn.socket.read(&mut [0; 4_096]).is_ok_and(|read| read > 0) {}
+        conn.say(&[0xA0])?;
+    }
+}
+
+/// Why an item waits to be tried again.
+fn why(state: &JobState) -> Option<String> {
+    match state {
+        JobState::Waiting { why, .. } => Some(why.to_string()),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wait_may_come_before_any_answer() {
+    let addr = fake(|_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            let reply = match request {
+                Request::Hello { .. } => Reply::Welcome(Welcome::default()),
+                Request::List { .. } => Reply::Page(Page::default()),
+                _ => Reply::Refused(Refusal::NotFound),
+            };
+            for done in [0, 0, 1] {
+                conn.reply(&Reply::Wait { done, of: 1 });
+            }
+            conn.reply(&reply);
+        }
+    });
+    let mut bench = bench(addr);
+    bench.command(Command::Open(RemotePath::root()));
+    let names = bench.listing().await;
+    assert_eq!(names, Ok(Vec::new()));
+    bench.fetch(&["a"]);
+    assert_eq!(bench.ended(1).await, (Outcome::Failed, "not_found"));
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dripping_answer_to_a_small_upload_is_not_waited_for() {
+    let addr = fake(|_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            if let Request::Hello { .. } = request {
+                conn.reply(&Reply::Welcome(Welcome::default()));
+            } else {
+                drip(&mut conn);
+                return;
+            }
+        }
+    });
+    let mut bench = Bench::hasty(Dialect::Deck, addr);
+    let local = bench.dir.path().join("mine");
+    std::fs::write(&local, pattern(100)).unwrap();
+    bench.send(&local, "a");
+    let state = bench.until(1, |state| why(state).is_some()).await;
+    assert!(why(&state).unwrap().contains("drips"), "{state:?}");
+    bench.leave().await;
 }
 
 /// Twelve mebibytes at eight a second take more than a second, whoever hurries.

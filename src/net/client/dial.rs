@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 use tokio::time::{sleep, timeout};
 
+use super::busy::{Busy, drips};
 use super::private::Keys;
 use super::words::{CUT, plainly};
 use crate::entity::Dialect;
@@ -201,16 +202,16 @@ impl Line {
         self.send(&out).await
     }
 
-    /// The next answer, whole within 30 s however it drips.
+    /// The next answer, waits left out; each whole within 30 s however it drips.
     pub async fn hear(&mut self) -> Result<Answer, Failure> {
-        timeout(ANSWER.max(self.gap), self.hear_on())
-            .await
-            .unwrap_or_else(|_| {
-                Err(Failure::new(
-                    "timeout",
-                    "the server's answer drips in and has no end",
-                ))
-            })
+        let mut busy = Busy::default();
+        loop {
+            let heard = timeout(ANSWER.max(self.gap), self.hear_on()).await;
+            match heard.unwrap_or_else(|_| Err(drips()))? {
+                Answer::Wait { done, .. } => busy.hear(done)?,
+                answer => return Ok(answer),
+            }
+        }
     }
 
     /// Waits for the end of a line on which nothing was asked. Whatever comes is its end:

@@ -315,7 +315,10 @@ impl Pull {
             }
         }
         match broke {
-            Some(failure) if !goods.plan().is_done() => Err(Stop::Broke(failure)),
+            // Of an empty file nothing is missing, and only the end says that it is one.
+            Some(failure) if !goods.plan().is_done() || goods.seen.size == 0 => {
+                Err(Stop::Broke(failure))
+            }
             _ => Ok(()),
         }
     }

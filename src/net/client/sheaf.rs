@@ -20,13 +20,14 @@ use tokio_util::sync::CancellationToken;
 use self::given_up::{SILENCE, Stops, given_up, is_given_up, let_go};
 use self::loaded::{Loaded, read};
 use super::Teller;
+use super::busy::{Busy, drips};
 use super::dial::{Failure, broke};
 use super::fetch::Finish;
 use super::limit::Limits;
 use super::pool::Pool;
 use super::pull::proof;
 use super::push::stands;
-use super::tap::{Busy, Tap};
+use super::tap::Tap;
 use crate::entity::{Direction, JobId, Outcome, RemotePath, Root};
 use crate::event::Clash;
 use crate::net::hub::{ConnGuard, Hub, TransferOrder, XferGuard};
@@ -91,6 +92,8 @@ struct Flow {
     /// Their names are taken, perhaps by themselves.
     doubted: Vec<Open>,
     busy: Busy,
+    /// When bytes left or a whole answer came last. A piece of an answer is no progress.
+    moved: Instant,
 }
 
 impl Sheaf {
@@ -167,6 +170,7 @@ impl Sheaf {
             again: Vec::new(),
             doubted: Vec::new(),
             busy: Busy::default(),
+            moved: Instant::now(),
         };
         let (loaded, mut reading) = read(std::mem::take(left), self.check, self.teller.clone());
         let done = self.flow(&mut flow, loaded, &stops).await;
@@ -210,6 +214,7 @@ impl Sheaf {
                 self.hear(flow, answer)?;
             }
             let waiting = flow.sent < flow.out.len();
+            let whole_by = flow.moved + flow.tap.gap();
             if !more && !waiting && flow.open.is_empty() {
                 return Ok(());
             }
@@ -229,7 +234,9 @@ impl Sheaf {
                             .map_err(|error| broke(&error))?;
                     }
                     self.limits.spend(wrote as u64).await;
+                    flow.moved = Instant::now();
                 }
+                () = sleep_until(whole_by), if flow.tap.unread() > 0 => return Err(drips()),
                 heard = flow.tap.more(), if !flow.open.is_empty() => heard?,
                 next = loaded.recv(), if more && room => match next {
                     Some(loaded) => self.begin(flow, loaded),
@@ -295,6 +302,7 @@ impl Sheaf {
 
     /// Hears what became of the oldest.
     fn hear(&self, flow: &mut Flow, answer: Answer) -> Result<(), Failure> {
+        flow.moved = Instant::now();
         if let Answer::Wait { done, .. } = answer {
             return flow.busy.hear(done);
         }

@@ -10,6 +10,8 @@ use std::time::Duration;
 
 use tokio::time::{Instant, timeout, timeout_at};
 
+pub(super) use super::busy::Busy;
+use super::busy::drips;
 use super::dial::{Failure, Line, broke};
 use crate::entity::Dialect;
 use crate::net::pipe::Pipe;
@@ -19,8 +21,6 @@ use crate::net::wire::codec::{Answer, ClientCodec, Request};
 const READ: usize = 64 << 10;
 /// The longest an answer's head may take, from its first byte to its last.
 const ANSWER: Duration = Duration::from_secs(30);
-/// The longest a server may say that it is busy without getting on.
-const BUSY: Duration = Duration::from_mins(10);
 
 /// A line on which answers are read.
 #[derive(Debug)]
@@ -134,10 +134,7 @@ impl Tap {
                 Some(answer) => return Ok(answer),
                 None => timeout_at(whole_by, self.more())
                     .await
-                    .unwrap_or_else(|_| {
-                        let words = "the server's answer drips in and has no end";
-                        Err(Failure::new("timeout", words))
-                    })?,
+                    .unwrap_or_else(|_| Err(drips()))?,
             }
         }
     }
@@ -210,47 +207,5 @@ impl Tap {
             Ok(_) => "closed".to_owned(),
         };
         Failure::new("connection", format!("the connection broke: {words}"))
-    }
-}
-
-/// How long a server has said that it is busy without getting on.
-#[derive(Debug, Default)]
-pub(super) struct Busy {
-    since: Option<(u64, Instant)>,
-}
-
-impl Busy {
-    /// Hears one `Wait`; fails when nothing has moved for ten minutes.
-    pub(super) fn hear(&mut self, done: u64) -> Result<(), Failure> {
-        match self.since {
-            Some((before, since)) if done <= before => {
-                if since.elapsed() > BUSY {
-                    let words = "the server says it is busy and does not get on";
-                    return Err(Failure::new("timeout", words));
-                }
-            }
-            _ => self.since = Some((done, Instant::now())),
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test(start_paused = true)]
-    async fn a_server_that_is_only_busy_comes_to_an_end() {
-        let mut busy = Busy::default();
-        for done in 0..30 {
-            assert!(busy.hear(done).is_ok());
-            tokio::time::advance(Duration::from_mins(1)).await;
-        }
-        assert!(busy.hear(29).is_ok());
-        tokio::time::advance(BUSY).await;
-        assert_eq!(
-            busy.hear(29).map_err(|failure| failure.cause),
-            Err("timeout")
-        );
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use tokio::time::sleep;
 
+use super::busy::{Busy, nameless};
 use super::dial::Failure;
 use super::pool::{Endurance, Pool};
 use crate::entity::{Entry, RemotePath};
@@ -17,6 +18,9 @@ use crate::net::wire::codec::{Answer, Request};
 const DEEPEST: u32 = 128;
 /// Names in a whole walk.
 const NAMES: usize = 1_000_000;
+/// Bytes of their paths: each is kept until its file is at its end, and names that
+/// lie deep cost far more than their number tells.
+const PATHS: usize = 256 << 20;
 /// What a page counts for at the least, so that empty ones come to an end too.
 const PAGE_COST: usize = 8;
 
@@ -35,6 +39,8 @@ pub(super) struct Tour {
     pool: Arc<Pool>,
     ahead: Vec<Place>,
     room: usize,
+    /// Bytes of paths that may still come.
+    bytes: usize,
     unlisted: u64,
     endurance: Endurance,
 }
@@ -51,6 +57,7 @@ impl Tour {
                 depth: 0,
             }],
             room: NAMES,
+            bytes: PATHS,
             unlisted: 0,
             endurance,
         }
@@ -73,7 +80,7 @@ impl Tour {
             };
             let passes = self.pool.passes(&failure);
             let Some(pause) = self.endurance.next().filter(|_| passes) else {
-                if self.room == 0 || super::pool::is_passing(&failure) {
+                if self.is_full() || super::pool::is_passing(&failure) {
                     // Nothing that lies ahead would fare better.
                     self.ahead.clear();
                 }
@@ -103,21 +110,42 @@ impl Tour {
         Ok(())
     }
 
+    /// Counts a page of a folder; fails when the walk is as large as it may be.
+    fn spend(&mut self, at: &RemotePath, entries: &[Entry]) -> Result<(), Failure> {
+        let folder = at.as_bytes().len() + 1;
+        let bytes: usize = entries.iter().map(|entry| folder + entry.name.len()).sum();
+        self.room = self.room.saturating_sub(entries.len().max(PAGE_COST));
+        self.bytes = self.bytes.saturating_sub(bytes);
+        match (self.room, self.bytes) {
+            (0, _) => {
+                let words = format!("there are more than {NAMES} names, or no end");
+                Err(Failure::new("too_many", words))
+            }
+            (_, 0) => {
+                let most = PATHS >> 20;
+                let words = format!("their paths are longer than {most} MiB in all, or no end");
+                Err(Failure::new("too_many", words))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    const fn is_full(&self) -> bool {
+        self.room == 0 || self.bytes == 0
+    }
+
     async fn list(&mut self, path: &RemotePath) -> Result<Vec<Entry>, Failure> {
         let mut tap = self.pool.line().await?;
-        let path = path.clone();
-        tap.ask(&Request::List { path }).await?;
+        let folder = path.clone();
+        tap.ask(&Request::List { path: folder }).await?;
         let (mut entries, mut unlisted) = (Vec::new(), 0_u64);
+        let mut names = Busy::default();
         loop {
             match tap.hear().await? {
                 Answer::Page(page) => {
-                    let cost = page.entries.len().max(PAGE_COST);
-                    self.room = self.room.saturating_sub(cost);
-                    if self.room == 0 {
-                        let words = format!("there are more than {NAMES} names, or no end");
-                        return Err(Failure::new("too_many", words));
-                    }
+                    self.spend(path, &page.entries)?;
                     entries.extend(page.entries);
+                    names.hear(entries.len() as u64).map_err(nameless)?;
                     unlisted = unlisted.saturating_add(page.unlisted);
                     if !page.more {
                         self.unlisted = self.unlisted.saturating_add(unlisted);

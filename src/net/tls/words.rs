@@ -6,7 +6,9 @@
 
 use std::io;
 
-use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible, PeerMisbehaved};
+use rustls::{
+    AlertDescription, CertificateError, Error, InvalidMessage, PeerIncompatible, PeerMisbehaved,
+};
 
 use super::verify::Changed;
 
@@ -97,6 +99,13 @@ impl From<Error> for Untrusted {
             | Error::AlertReceived(AlertDescription::ProtocolVersion) => Self::new(
                 "tls_version",
                 "the other end speaks no TLS 1.3, and nothing older is spoken here",
+            ),
+            Error::InvalidMessage(
+                InvalidMessage::HandshakePayloadTooLarge
+                | InvalidMessage::CertificatePayloadTooLarge,
+            ) => Self::new(
+                "tls",
+                "the TLS handshake failed: one of its messages is too long, perhaps the certificate",
             ),
             Error::InvalidMessage(_) => Self::new(
                 "tls",

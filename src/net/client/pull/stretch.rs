@@ -121,14 +121,30 @@ impl Stretch {
             let Answer::Sealed { value: theirs } = self.heard(tap).await? else {
                 return Err(Stop::Failed(Failure::unexpected()));
             };
+            let unproved = lot.count == 1 && goods.check == Check::None;
+            if unproved {
+                // Nobody checks: the end alone says that it was one content all along.
+                self.closed(tap).await.inspect_err(|_| {
+                    let len = block_len(size, index);
+                    goods.meter.started.progress.take_back(len);
+                })?;
+            }
             self.judge(index, value, theirs).await?;
             lot.first += 1;
             lot.count -= 1;
+            if unproved {
+                return Ok(());
+            }
         }
+        self.closed(tap).await
+    }
+
+    /// Hears the end of a stretch.
+    async fn closed(&self, tap: &mut Tap) -> Result<(), Stop> {
         match self.heard(tap).await? {
             Answer::Closed { root } => {
                 if let Some(root) = root {
-                    goods.plan().hear_root(root);
+                    self.goods.plan().hear_root(root);
                 }
                 tap.close();
                 Ok(())
