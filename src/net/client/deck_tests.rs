@@ -1378,6 +1378,57 @@ async fn a_pause_keeps_what_was_checked_and_a_cancel_does_not() {
     bench.leave().await;
 }
 
+/// What was read and not sent when a line broke is sent over the next one.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_files_outlive_their_line() {
+    let first = at_first(1, Fault::Cut(0));
+    let (world, addr) = World::serve(&[], move |world, request| {
+        let fault = first(world, request);
+        if fault != Fault::None {
+            // As many as may be sent are sent, and more are ready.
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        fault
+    });
+    let mut bench = bench(addr);
+    let files = (0..200).map(|n| {
+        let local = bench.dir.path().join(format!("f{n}"));
+        std::fs::write(&local, pattern(n + 1)).unwrap();
+        let path = RemotePath::from(format!("f{n}").as_str());
+        Outgoing { local, path }
+    });
+    bench.command(Command::Send(files.collect()));
+    let mut ends = BTreeMap::new();
+    while ends.len() < 200 {
+        ends.extend(bench.some_ends().await);
+    }
+    let bad = ends.values().find(|(outcome, _)| !outcome.went_well());
+    assert_eq!(bad, None);
+    for n in 0..200 {
+        assert!(world.file(&format!("f{n}")).unwrap().0 == pattern(n + 1));
+    }
+    bench.leave().await;
+}
+
+/// What has come and was checked lands, however long the line is silent behind it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn small_files_do_not_wait_for_a_silent_line() {
+    let files = ["a", "b", "c"].map(|name| (name, pattern(9)));
+    let (_, addr) = World::serve(&files, |_, request| match request {
+        Request::Fetch { path, .. } if path.as_str() == Some("c") => Fault::Stall(1),
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let small = |name: &str| Wanted::file(name.into(), Some(9));
+    bench.command(Command::Fetch(["a", "b", "c"].map(small).to_vec()));
+    let mut ends = BTreeMap::new();
+    while ends.len() < 2 {
+        ends.extend(bench.some_ends().await);
+    }
+    assert_eq!(ends, BTreeMap::from([(JobId(1), WELL), (JobId(2), WELL)]));
+    bench.leave().await;
+}
+
 /// What stands there under its name is not called cancelled.
 #[test]
 fn what_is_being_landed_is_landed() {

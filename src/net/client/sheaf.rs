@@ -172,9 +172,9 @@ impl Sheaf {
             busy: Busy::default(),
             moved: Instant::now(),
         };
-        let (loaded, mut reading) = read(std::mem::take(left), self.check, self.teller.clone());
-        let done = self.flow(&mut flow, loaded, &stops).await;
-        let _ = reading.task.await;
+        let (mut loaded, reading) = read(std::mem::take(left), self.check, self.teller.clone());
+        let done = self.flow(&mut flow, &mut loaded, &stops).await;
+        left.extend(reading.stop(loaded).await);
         left.extend(flow.again);
         for open in flow.open {
             match &done {
@@ -191,9 +191,6 @@ impl Sheaf {
                 ..open.ear
             });
         }
-        while let Some(ear) = reading.unread.recv().await {
-            left.push_back(ear);
-        }
         if done.is_ok() {
             self.pool.keep(flow.tap);
         }
@@ -204,7 +201,7 @@ impl Sheaf {
     async fn flow(
         &self,
         flow: &mut Flow,
-        mut loaded: Receiver<Loaded>,
+        loaded: &mut Receiver<Loaded>,
         stops: &Stops,
     ) -> Result<(), Failure> {
         let mut more = true;

@@ -7,8 +7,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::time::error::Elapsed;
+use tokio::time::timeout;
 
 use super::{Folders, Good};
 use crate::entity::Outcome;
@@ -85,7 +88,19 @@ struct Shelf {
 
 impl Shelf {
     fn run(mut self, mut arriving: Receiver<Vec<Arrived>>) {
-        while let Some(handful) = arriving.blocking_recv() {
+        loop {
+            let handful = match &self.open {
+                None => arriving.blocking_recv(),
+                Some(_) => match self.wait(&mut arriving) {
+                    Ok(handful) => handful,
+                    // A line may be silent for long; what is here is not to wait for it.
+                    Err(_) => {
+                        self.commit();
+                        continue;
+                    }
+                },
+            };
+            let Some(handful) = handful else { break };
             if self.open.is_none() {
                 self.since = Instant::now();
             }
@@ -97,6 +112,12 @@ impl Shelf {
             }
         }
         self.commit();
+    }
+
+    /// The next handful, or that the first file of the batch has waited long enough.
+    fn wait(&self, arriving: &mut Receiver<Vec<Arrived>>) -> Result<Option<Vec<Arrived>>, Elapsed> {
+        let left = PATIENCE.saturating_sub(self.since.elapsed());
+        Handle::current().block_on(async { timeout(left, arriving.recv()).await })
     }
 
     fn add(&mut self, arrived: Arrived) {

@@ -88,13 +88,13 @@ impl Share {
             _ => return Err(Stop::Failed(Failure::unexpected())),
         }
         loop {
-            if freight.send(tap, hand).await?.is_some() {
+            let refused = match freight.send(tap, hand).await? {
+                None => freight.end(tap, Ok(None)).await?,
+                refused => refused,
+            };
+            if refused.is_some() {
                 // Its payload would be owed to the end: another line is cheaper.
                 return Err(Stop::Broke(Failure::new("cut", "a share was refused")));
-            }
-            if freight.end(tap, Ok(None)).await?.is_some() {
-                tap.close();
-                return Ok(Lot::Unwanted);
             }
             match tap.hear().await? {
                 Answer::Done => {

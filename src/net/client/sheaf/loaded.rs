@@ -35,9 +35,25 @@ const AHEAD: usize = 16;
 /// A thread that reads files while others are sent.
 #[derive(Debug)]
 pub(super) struct Reading {
-    pub(super) task: JoinHandle<()>,
+    task: JoinHandle<()>,
     /// What nobody took from it any more.
-    pub(super) unread: UnboundedReceiver<Ear>,
+    unread: UnboundedReceiver<Ear>,
+}
+
+impl Reading {
+    /// Ends it, and hands over what was not sent: what was read already and what was not.
+    pub(super) async fn stop(mut self, mut loaded: Receiver<Loaded>) -> Vec<Ear> {
+        loaded.close();
+        let mut unsent = Vec::new();
+        while let Some(loaded) = loaded.recv().await {
+            unsent.push(loaded.ear);
+        }
+        let _ = self.task.await;
+        while let Some(ear) = self.unread.recv().await {
+            unsent.push(ear);
+        }
+        unsent
+    }
 }
 
 /// Reads files in their order, a few ahead of who takes them; the end of each that is not
