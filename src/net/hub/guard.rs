@@ -231,7 +231,14 @@ impl XferGuard {
             return;
         }
         let totals = &self.hub.totals;
+        // A file that went over several streams is one file: the stretch with its end counts.
+        let whole = |started: &Started| {
+            started
+                .range
+                .is_none_or(|(_, until)| started.size.is_none_or(|size| until >= size))
+        };
         let counter = match (outcome, self.started.direction) {
+            (outcome, _) if outcome.went_well() && !whole(&self.started) => None,
             (outcome, Direction::Out) if outcome.went_well() => Some(&totals.files_out),
             (outcome, Direction::In) if outcome.went_well() => Some(&totals.files_in),
             (Outcome::Cancelled, _) => None,
