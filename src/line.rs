@@ -143,7 +143,13 @@ fn closed_words(fact: &Fact) -> String {
         let _ = write!(said, " after {seconds:.1} s");
     }
     if !fact.detail.as_str().is_empty() {
-        let _ = write!(said, ": {}", fact.detail);
+        // A rule's own name where there is no sentence: `unknown_opening`.
+        let detail = fact.detail.as_str();
+        if detail.contains(' ') {
+            let _ = write!(said, ": {detail}");
+        } else {
+            let _ = write!(said, ": {}", detail.replace('_', " "));
+        }
     }
     said
 }
