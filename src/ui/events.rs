@@ -210,7 +210,12 @@ fn draw_line(
         &whose,
         pick(theme.text()),
     );
-    let rest = paint::part(line, 14 + word + who, line.width);
+    // Where the room is short, what is nobody's needs no blank place for a name.
+    let said_at = match (line.width, said.who.is_empty()) {
+        (0..90, true) => 13 + word,
+        _ => 14 + word + who,
+    };
+    let rest = paint::part(line, said_at, line.width);
     let plain = match said.weight {
         Weight::Plain => theme.dim(),
         _ => theme.text(),

@@ -7,7 +7,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::entity::{Direction, DisplayName};
+use crate::entity::{Direction, DisplayName, Kind};
 use crate::model::Model;
 
 use super::details::{self, Detail};
@@ -95,7 +95,11 @@ fn closely(buf: &mut Buffer, area: Rect, popup: &mut Popup, model: &Model, scree
         }
         Popup::File { entry, path, asked } => {
             let lines = details::file((entry, path), *asked, model, screen, room);
-            draw_details(buf, area, "file", &lines, &mut 0, screen);
+            let title = match entry.kind {
+                Kind::Dir => "folder",
+                Kind::File => "file",
+            };
+            draw_details(buf, area, title, &lines, &mut 0, screen);
         }
         _ => {}
     }
