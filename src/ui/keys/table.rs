@@ -97,7 +97,7 @@ pub static TABLE: &[Binding] = &[
     bind(DO, &[Code(KeyCode::Backspace), Char('h'), Code(KeyCode::Left), Ctrl('h')], FOLDERS, Action::Out, "h", "out", "out to the parent folder").when(Screen::can_go_out).foot(),
     bind(DO, &[Char(' ')], FOLDERS, Action::Mark, "Space", "mark", "mark or unmark, and go down").when(Screen::has_choice).foot(),
     bind(DO, &[Char('d')], &[Place::Files], Action::Download, "d", "download", "download what is marked, or what is chosen").when(Screen::can_download).foot(),
-    bind(DO, &[Char('u')], &[Place::Local], Action::Upload, "u", "upload", "send what is marked or chosen to the remote folder").when(Screen::can_upload).foot(),
+    bind(DO, &[Char('u')], &[Place::Local], Action::Upload, "u", "upload", "send what is marked or chosen to the server").when(Screen::can_upload).foot(),
     bind(DO, &[Char('x')], &[Place::Table], Action::Kick, "x", "kick", "end the chosen connection; asks first").when(Screen::can_kick).foot(),
     bind(LOOK, &[Char('i')], SERVER, Action::Invite, "i", "invite", "where newcomers connect: the code and its QR").when(|_, model| model.invite.is_some()).foot(),
     bind(DO, &[Char('p')], &[Place::Queue], Action::Pause, "p", "pause", "pause the transfer, or let it go on").when(Screen::can_pause).foot(),
