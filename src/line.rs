@@ -34,6 +34,9 @@ pub struct Line {
     pub who: String,
     /// What there is to say.
     pub said: String,
+    /// The byte of `said` behind the names, where the point begins: what is in front of it
+    /// may give way where the room is short.
+    pub point: usize,
     /// How much it matters.
     pub weight: Weight,
 }
@@ -41,6 +44,7 @@ pub struct Line {
 /// The line for an event; `None` for what only a screen reads.
 pub fn line(event: &Event) -> Option<Line> {
     let word = event.what.label()?;
+    let mut point = 0;
     let (who, said, weight) = match &event.what {
         What::Listening(listening) => (
             String::new(),
@@ -59,19 +63,19 @@ pub fn line(event: &Event) -> Option<Line> {
         ),
         What::TransferEnded(ended) => (
             whose(Some(ended.started.conn.0), Some(ended.started.peer)),
-            ended_words(ended),
+            ended_words(ended, &mut point),
             outcome_weight(ended.outcome),
         ),
         What::Request(fact) => (who_of(fact), request_words(fact), Weight::Plain),
         What::Closed(fact) => (who_of(fact), closed_words(fact), Weight::Plain),
         What::Timeout(fact) | What::Malformed(fact) => {
-            (who_of(fact), fact_words(fact), Weight::Bad)
+            (who_of(fact), fact_words(fact, &mut point), Weight::Bad)
         }
         What::Refused(fact)
         | What::Displaced(fact)
         | What::Kicked(fact)
         | What::Note(fact)
-        | What::Shutdown(fact) => (who_of(fact), fact_words(fact), Weight::Warn),
+        | What::Shutdown(fact) => (who_of(fact), fact_words(fact, &mut point), Weight::Warn),
         What::Link(_)
         | What::Listing(_)
         | What::Job(_)
@@ -89,6 +93,7 @@ pub fn line(event: &Event) -> Option<Line> {
         word,
         who,
         said,
+        point,
         weight,
     })
 }
@@ -154,7 +159,7 @@ fn closed_words(fact: &Fact) -> String {
     said
 }
 
-fn fact_words(fact: &Fact) -> String {
+fn fact_words(fact: &Fact, point: &mut usize) -> String {
     let mut said = String::new();
     if let Some(dialect) = fact.dialect {
         said.push_str(dialect.label());
@@ -170,6 +175,7 @@ fn fact_words(fact: &Fact) -> String {
     };
     if !said.is_empty() && !tail.is_empty() {
         said.push(':');
+        *point = said.len();
     }
     push_word(&mut said, &tail);
     said
@@ -199,11 +205,16 @@ fn started_words(started: &Started) -> String {
     )
 }
 
-fn ended_words(ended: &Ended) -> String {
+fn ended_words(ended: &Ended, point: &mut usize) -> String {
     let mut said = format!(
-        "{} {}: {}, {} in {:.1} s",
+        "{} {}:",
         ended.started.direction.label(),
         ended.started.path.shown(),
+    );
+    *point = said.len();
+    let _ = write!(
+        said,
+        " {}, {} in {:.1} s",
         ended.outcome.words(),
         size_words(ended.bytes),
         ended.took.as_secs_f64(),
