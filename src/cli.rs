@@ -205,7 +205,7 @@ pub struct StreamsArgs {
 /// `ferrydeck connect`.
 #[derive(Args, Debug)]
 pub struct ConnectArgs {
-    /// `deck://host[:port]/folder`, or `classic://`, `session://`, `colon://`, `drop://host[:port]`; `host:port` means deck
+    /// `deck://host[:port]/folder`, `deck+tls://`, or `classic://`, `session://`, `colon://`, `drop://host[:port]`; `host:port` means deck
     pub url: String,
     /// How downloads land.
     #[command(flatten)]

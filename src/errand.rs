@@ -276,7 +276,12 @@ impl Errand {
             } else {
                 detail.as_str()
             };
-            self.quietly(|| say(err, &format!("ferrydeck: {}: {words}", job.path.shown())));
+            let hint = match *cause {
+                "exists" => " (--on-clash skip, rename or overwrite would go on)",
+                _ => "",
+            };
+            let path = job.path.shown();
+            self.quietly(|| say(err, &format!("ferrydeck: {path}: {words}{hint}")));
         }
         if self.voice == Voice::Json {
             let started = self.begun.get(&job.job).map(Arc::as_ref);
@@ -285,8 +290,12 @@ impl Errand {
         }
         let words = if outcome.went_well() {
             let seconds = took.as_secs_f64();
+            let much = match self.voice {
+                Voice::Bars => line::size_words(*bytes),
+                _ => format!("{bytes} bytes"),
+            };
             format!(
-                "{}  {bytes} bytes  {}  {seconds:.1} s",
+                "{}  {much}  {}  {seconds:.1} s",
                 self.label(job),
                 outcome.words()
             )
@@ -326,7 +335,7 @@ impl Errand {
             return;
         }
         let bar = ProgressBar::new(started.size.unwrap_or(0))
-            .with_style(style())
+            .with_style(style(started.size))
             .with_message(self.label(job));
         let bar = self.board.add(bar);
         bar.set_position(started.progress.done());
@@ -345,9 +354,8 @@ impl Errand {
     /// Asks about a taken name, on the terminal.
     async fn ask(&self, name: &str) -> (Clash, Scope) {
         let board = self.board.clone();
-        let question = format!(
-            "{name} exists already: [s]kip, [r]ename, [o]verwrite (a capital answers for all)? "
-        );
+        let question =
+            format!("{name} exists already: [s]kip, [r]ename, [o]verwrite (capital: for all)? ");
         let asked = tokio::task::spawn_blocking(move || board.suspend(|| ask_person(&question)));
         asked.await.unwrap_or((Clash::Skip, Scope::All))
     }
@@ -377,8 +385,14 @@ fn ask_person(question: &str) -> (Clash, Scope) {
     }
 }
 
-fn style() -> ProgressStyle {
-    let template = "{wide_msg} {bar:24} {percent:>3} % {binary_bytes:>11} / {binary_total_bytes:11} {binary_bytes_per_sec:>13} {eta:>5}";
+/// A bar's line: what is not told leaves its room to the name, at 80 columns 27 of them.
+fn style(size: Option<u64>) -> ProgressStyle {
+    let template = match size {
+        Some(_) => {
+            "{wide_msg} {bar:16} {percent:>3} % {binary_total_bytes:>10} {binary_bytes_per_sec:>13} {eta:>4}"
+        }
+        None => "{wide_msg} {binary_bytes:>10} {binary_bytes_per_sec:>13}",
+    };
     // The template is a constant; the default is only for the compiler.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -34,6 +34,9 @@ pub struct Line {
     pub who: String,
     /// What there is to say.
     pub said: String,
+    /// The byte of `said` behind the names, where the point begins: what is in front of it
+    /// may give way where the room is short.
+    pub point: usize,
     /// How much it matters.
     pub weight: Weight,
 }
@@ -41,6 +44,7 @@ pub struct Line {
 /// The line for an event; `None` for what only a screen reads.
 pub fn line(event: &Event) -> Option<Line> {
     let word = event.what.label()?;
+    let mut point = 0;
     let (who, said, weight) = match &event.what {
         What::Listening(listening) => (
             String::new(),
@@ -59,19 +63,19 @@ pub fn line(event: &Event) -> Option<Line> {
         ),
         What::TransferEnded(ended) => (
             whose(Some(ended.started.conn.0), Some(ended.started.peer)),
-            ended_words(ended),
+            ended_words(ended, &mut point),
             outcome_weight(ended.outcome),
         ),
         What::Request(fact) => (who_of(fact), request_words(fact), Weight::Plain),
         What::Closed(fact) => (who_of(fact), closed_words(fact), Weight::Plain),
         What::Timeout(fact) | What::Malformed(fact) => {
-            (who_of(fact), fact_words(fact), Weight::Bad)
+            (who_of(fact), fact_words(fact, &mut point), Weight::Bad)
         }
         What::Refused(fact)
         | What::Displaced(fact)
         | What::Kicked(fact)
         | What::Note(fact)
-        | What::Shutdown(fact) => (who_of(fact), fact_words(fact), Weight::Warn),
+        | What::Shutdown(fact) => (who_of(fact), fact_words(fact, &mut point), Weight::Warn),
         what => {
             debug_assert!(what.is_for_screens(), "an event without words: {what:?}");
             return None;
@@ -81,6 +85,7 @@ pub fn line(event: &Event) -> Option<Line> {
         word,
         who,
         said,
+        point,
         weight,
     })
 }
@@ -135,12 +140,18 @@ fn closed_words(fact: &Fact) -> String {
         let _ = write!(said, " after {seconds:.1} s");
     }
     if !fact.detail.as_str().is_empty() {
-        let _ = write!(said, ": {}", fact.detail);
+        // A rule's own name where there is no sentence: `unknown_opening`.
+        let detail = fact.detail.as_str();
+        if detail.contains(' ') {
+            let _ = write!(said, ": {detail}");
+        } else {
+            let _ = write!(said, ": {}", detail.replace('_', " "));
+        }
     }
     said
 }
 
-fn fact_words(fact: &Fact) -> String {
+fn fact_words(fact: &Fact, point: &mut usize) -> String {
     let mut said = String::new();
     if let Some(dialect) = fact.dialect {
         said.push_str(dialect.label());
@@ -156,6 +167,7 @@ fn fact_words(fact: &Fact) -> String {
     };
     if !said.is_empty() && !tail.is_empty() {
         said.push(':');
+        *point = said.len();
     }
     push_word(&mut said, &tail);
     said
@@ -185,11 +197,16 @@ fn started_words(started: &Started) -> String {
     )
 }
 
-fn ended_words(ended: &Ended) -> String {
+fn ended_words(ended: &Ended, point: &mut usize) -> String {
     let mut said = format!(
-        "{} {}: {}, {} in {:.1} s",
+        "{} {}:",
         ended.started.direction.label(),
         ended.started.path.shown(),
+    );
+    *point = said.len();
+    let _ = write!(
+        said,
+        " {}, {} in {:.1} s",
         ended.outcome.words(),
         size_words(ended.bytes),
         ended.took.as_secs_f64(),

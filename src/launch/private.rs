@@ -144,12 +144,16 @@ fn given_code(file: Option<&Path>) -> anyhow::Result<Option<Code>> {
     Ok(Some(code))
 }
 
+/// Where a person finds the code, and why nothing moves while it is typed.
+const WHERE: &str = "It shows a code of 16 characters where it runs;\n\
+                     what you type here is not shown. Its code: ";
+
 fn typed_code(dial: &Dial, failure: &Failure) -> anyhow::Result<Code> {
     let place = format!("{}:{}", dial.target.host, dial.target.port);
     let mut question = match failure.cause {
         "wrong_code" => "That is not its code. Once more: ".to_owned(),
-        "unpaired" => format!("{place} has forgotten this machine. Its code: "),
-        _ => format!("{place} is not known here yet. Its code: "),
+        "unpaired" => format!("{place} has forgotten this machine. {WHERE}"),
+        _ => format!("{place} is not known here yet. {WHERE}"),
     };
     for _ in 0..TRIES {
         let Some(typed) = ask_secret(&question).context("cannot ask for the code")? else {

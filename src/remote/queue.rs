@@ -23,6 +23,8 @@ pub struct Item {
     pub rate: Rate,
     /// When the running transfer was first seen here.
     pub begun: Duration,
+    /// Bytes an earlier run of the program left, once it ran in this one.
+    left: Option<u64>,
 }
 
 impl Item {
@@ -32,6 +34,7 @@ impl Item {
             done: 0,
             rate: Rate::default(),
             begun: now,
+            left: None,
         };
         item.read_dial(now);
         item
@@ -40,6 +43,7 @@ impl Item {
     fn read_dial(&mut self, now: Duration) {
         match &self.job.state {
             JobState::Running { started } => {
+                self.left.get_or_insert(started.offset);
                 self.done = started.progress.done();
                 self.rate.sample(now, self.done);
             }
@@ -87,6 +91,11 @@ impl Item {
         self.done.saturating_sub(started.offset) as f64 / took
     }
 
+    /// Bytes that came in this run of the program: what an earlier one left took no time here.
+    pub fn fetched(&self) -> u64 {
+        self.done.saturating_sub(self.left.unwrap_or(0))
+    }
+
     /// Whether work is left on it.
     pub fn is_unfinished(&self) -> bool {
         !matches!(self.job.state, JobState::Ended { .. })
@@ -99,6 +108,11 @@ impl Item {
             JobState::Ended { outcome, .. }
                 if !outcome.went_well() && *outcome != Outcome::Cancelled
         )
+    }
+
+    /// Whether its user gave it up or skipped it.
+    pub fn was_cancelled(&self) -> bool {
+        matches!(&self.job.state, JobState::Ended { outcome, .. } if *outcome == Outcome::Cancelled)
     }
 
     /// What it adds to the sums: bytes here, bytes wanted. Nothing once it ended badly.
@@ -146,6 +160,8 @@ pub struct Counts {
     pub ended: usize,
     /// Are at a bad end that their user did not ask for.
     pub broken: usize,
+    /// Were given up by their user.
+    pub cancelled: usize,
 }
 
 impl Counts {
@@ -281,6 +297,7 @@ impl Queue {
         }
         if matches!(job.state, JobState::Queued) && !held {
             item.done = 0;
+            item.left = None;
         }
         item.read_dial(now);
         if was_unfinished {
@@ -305,6 +322,7 @@ impl Queue {
     fn enter(&mut self, item: &Item) {
         *self.counts.of(&item.job.state) += 1;
         self.counts.broken += usize::from(item.broke_down());
+        self.counts.cancelled += usize::from(item.was_cancelled());
         match &item.job.state {
             // The sums of what runs are read from its dial.
             JobState::Running { .. } => {
@@ -324,6 +342,7 @@ impl Queue {
     fn leave(&mut self, item: &Item) {
         *self.counts.of(&item.job.state) -= 1;
         self.counts.broken -= usize::from(item.broke_down());
+        self.counts.cancelled -= usize::from(item.was_cancelled());
         match &item.job.state {
             JobState::Running { .. } => {
                 self.running.remove(&item.key());

@@ -13,7 +13,7 @@ pub(super) const COLUMNS: &[Column<Field>] = &[
     column(Field::Peer, "peer", Width::Fixed(21), Side::Left, 0),
     column(Field::Dialect, "dialect", Width::Fixed(8), Side::Left, 7),
     column(Field::Phase, "phase", Width::Fixed(11), Side::Left, 1),
-    column(Field::File, "file", Width::Room(12, 18, 70), Side::Left, 0),
+    column(Field::File, "file", Width::Room(12, 25, 70), Side::Left, 0),
     column(
         Field::Done,
         "done",

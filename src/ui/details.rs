@@ -222,7 +222,7 @@ pub(super) fn item(item: &Item, model: &Model, screen: &Screen, room: u16) -> Ve
         out.push(("done", done(item.done, share), text));
     }
     if let Some(limit) = item.job.limit {
-        let words = format!("held to {}", format::rate_words(limit as f64));
+        let words = format!("held to {}", format::limit_words(limit));
         out.push(("limit", words, theme.warn()));
     }
     out.extend(course(item, model, theme, room));
@@ -277,7 +277,7 @@ fn course(item: &Item, model: &Model, theme: Theme, room: u16) -> Vec<Detail> {
         JobState::Ended { bytes, took, .. } if *bytes > 0 => {
             let seconds = took.as_secs_f64();
             if seconds > 0.0 {
-                let average = since_it_began(*bytes as f64 / seconds);
+                let average = since_it_began(item.fetched() as f64 / seconds);
                 out.push(("average", average, theme.strong()));
             }
             out.push(("took", format::clock_words(*took), text));

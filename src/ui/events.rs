@@ -171,6 +171,22 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &mut Screen) -> u
     paint::title(buf, area, 2, &[("events".to_owned(), style)])
 }
 
+/// The least columns for what stands before the point of a line.
+const LEAST_NAMES: u16 = 13;
+
+/// A line in its room: names give way in their middle before the point, up to its first comma.
+fn fit(said: &str, point: usize, room: u16) -> String {
+    let (names, rest) = said.split_at_checked(point).unwrap_or(("", said));
+    if names.is_empty() || format::width(said) <= room {
+        return said.to_owned();
+    }
+    // Its comma, or the sign that there was more, needs a column too.
+    let core = format::width(rest.split(',').next().unwrap_or(rest)) + 1;
+    let least = LEAST_NAMES.min(format::width(names)).min(room);
+    let names = format::cut_name(names, room.saturating_sub(core).max(least));
+    format!("{names}{rest}")
+}
+
 /// Columns of the word, `transfer_` left out: what is said names the file.
 const WORD: u16 = 9;
 
@@ -210,10 +226,38 @@ fn draw_line(
         &whose,
         pick(theme.text()),
     );
-    let rest = paint::part(line, 14 + word + who, line.width);
+    // Where the room is short, what is nobody's needs no blank place for a name.
+    let said_at = match (line.width, said.who.is_empty()) {
+        (0..90, true) => 13 + word,
+        _ => 14 + word + who,
+    };
+    let rest = paint::part(line, said_at, line.width);
     let plain = match said.weight {
         Weight::Plain => theme.dim(),
         _ => theme.text(),
     };
-    paint::put(buf, rest, &said.said, pick(plain));
+    let words = fit(&said.said, said.point, rest.width);
+    paint::put(buf, rest, &words, pick(plain));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_point_outlasts_the_names() {
+        let said = "out iso/debian-12.9.0-amd64-netinst.iso: complete (hash), 1 B in 0.0 s";
+        let point = said.find(": ").map_or(0, |at| at + 1);
+        assert_eq!(fit(said, point, 80), said);
+        assert_eq!(
+            fit(said, point, 66),
+            said,
+            "what is behind the comma is cut by paint"
+        );
+        let cut = fit(said, point, 40);
+        assert_eq!(cut, "out iso/deb…etinst.iso: complete (hash), 1 B in 0.0 s");
+        assert!(fit(said, point, 10).contains("….iso: complete"));
+        assert_eq!(fit("deck list /", 0, 4), "deck list /");
+        assert_eq!(fit("one: two", 99, 4), "one: two");
+    }
 }

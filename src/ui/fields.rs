@@ -259,7 +259,7 @@ pub(super) fn cell(field: Field, row: &Connection, now: Duration, width: u16) ->
         }
         Field::File => transfer.map_or_else(String::new, |it| {
             let sign = arrow(it.started.direction);
-            let name = format::cut_name(it.path.as_str(), width.saturating_sub(2));
+            let name = format::cut_path(it.path.as_str(), width.saturating_sub(2));
             format!("{sign} {name}")
         }),
         Field::Progress => format::percent(transfer.and_then(crate::model::Transfer::ratio)),

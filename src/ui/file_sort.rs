@@ -26,7 +26,7 @@ impl FileSort {
         match self {
             Self::Name => "name",
             Self::Size => "size",
-            Self::Time => "time",
+            Self::Time => "modified",
         }
     }
 

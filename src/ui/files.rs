@@ -73,7 +73,12 @@ pub(super) fn draw(
         let words = empty_remote(model, &files);
         empty(buf, paint::inside(area), words, screen);
     } else {
-        list(buf, area, Pane::Files, (&mut files, folder), screen);
+        let away = away(buf, paint::inside(area), model, screen);
+        let part = Part {
+            pane: Pane::Files,
+            below: away,
+        };
+        list(buf, area, part, (&mut files, folder), screen);
     }
     screen.files = files;
     None
@@ -89,16 +94,52 @@ pub(super) fn draw_local(buf: &mut Buffer, area: Rect, model: &Model, screen: &m
         let words = empty_local(model, &local);
         empty(buf, paint::inside(area), words, screen);
     } else {
-        list(buf, area, Pane::Local, (&mut local, here), screen);
+        let part = Part {
+            pane: Pane::Local,
+            below: 0,
+        };
+        list(buf, area, part, (&mut local, here), screen);
     }
     screen.local = local;
+}
+
+/// Which pane is drawn, and the lines at its end that are taken.
+#[derive(Clone, Copy)]
+struct Part {
+    pane: Pane,
+    below: u16,
+}
+
+/// Why the link is gone, under a list that is from before; tells the lines it takes.
+///
+/// A changed key is said here too: it must not pass for a cable.
+fn away(buf: &mut Buffer, inner: Rect, model: &Model, screen: &Screen) -> u16 {
+    let Link::Lost { .. } = &model.remote.link else {
+        return 0;
+    };
+    let (why, then, _) = empty_remote(model, &screen.files);
+    let theme = screen.theme;
+    let room = inner.width.saturating_sub(3).max(1);
+    let mut lines: Vec<(String, Style)> = paint::wrap(&why, room)
+        .into_iter()
+        .map(|line| (line, theme.bad()))
+        .collect();
+    lines.push((then, theme.dim()));
+    let rows = u16::try_from(lines.len())
+        .unwrap_or(u16::MAX)
+        .min(inner.height.saturating_sub(3));
+    for (n, (line, style)) in (inner.height - rows..inner.height).zip(&lines) {
+        let place = paint::part(paint::row(inner, n), 2, room);
+        paint::put(buf, place, line, *style);
+    }
+    rows
 }
 
 /// Headings and the entries in view.
 fn list<P: Clone + Eq + Hash>(
     buf: &mut Buffer,
     area: Rect,
-    pane: Pane,
+    Part { pane, below: taken }: Part,
     (files, folder): (&mut FileList<P>, Listed<'_, P>),
     screen: &mut Screen,
 ) {
@@ -109,6 +150,7 @@ fn list<P: Clone + Eq + Hash>(
     let sorted = (files.sort, files.order);
     headings(buf, paint::row(inner, 0), &slots, (pane, sorted), screen);
     let mut body = below(inner);
+    body.height = body.height.saturating_sub(taken);
     if let ListingState::Failed(why) = folder.state {
         let line = paint::row(body, body.height.saturating_sub(1));
         let words = format!("✗ not all of it: {why}");

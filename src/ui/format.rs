@@ -236,6 +236,18 @@ pub fn write_limit(rate: u64) -> String {
     )
 }
 
+/// A limit in a sentence, in the unit it was asked in: `10 MB/s`, `2 MiB/s`.
+pub fn limit_words(rate: u64) -> String {
+    let typed = write_limit(rate);
+    match typed.find(|ch: char| ch.is_ascii_alphabetic()) {
+        Some(at) => {
+            let (digits, unit) = typed.split_at(at);
+            format!("{digits} {}B/s", unit.trim_end_matches('B'))
+        }
+        None => rate_words(rate as f64),
+    }
+}
+
 /// The time of day of an event: `14:02:10`.
 pub fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
     at.to_zoned(zone.clone()).strftime("%H:%M:%S").to_string()
@@ -310,6 +322,18 @@ pub fn cut(text: &str, room: u16) -> String {
         _ if width(text) <= room => head(text, room),
         _ => head(text, room - 1) + "…",
     }
+}
+
+/// A path in at most `room` columns: its folders go before a letter of its name goes.
+pub fn cut_path(path: &str, room: u16) -> String {
+    let Some((_, name)) = path.rsplit_once('/').filter(|_| width(path) > room) else {
+        return cut_name(path, room);
+    };
+    let short = format!("…/{name}");
+    if width(&short) <= room {
+        return short;
+    }
+    cut_name(name, room)
 }
 
 /// A name in at most `room` columns, cut in its middle: the ending tells what a file is.

@@ -80,6 +80,24 @@ fn times_fit_their_columns() {
 }
 
 #[test]
+fn a_limit_is_said_in_the_unit_it_was_asked_in() {
+    assert_eq!(limit_words(10_000_000), "10 MB/s");
+    assert_eq!(limit_words(500_000), "500 kB/s");
+    assert_eq!(limit_words(2 << 20), "2 MiB/s");
+    assert_eq!(limit_words(1_234_567), "1.18 MiB/s");
+}
+
+#[test]
+fn a_cut_path_gives_up_its_folders_first() {
+    let path = "iso/debian-12.9.0.iso";
+    assert_eq!(cut_path(path, 21), path);
+    assert_eq!(cut_path(path, 20), "…/debian-12.9.0.iso");
+    assert_eq!(cut_path(path, 17), "debian-12.9.0.iso");
+    assert_eq!(cut_path(path, 15), "debian-…9.0.iso");
+    assert_eq!(cut_path("debian-12.9.0.iso", 15), "debian-…9.0.iso");
+}
+
+#[test]
 fn a_cut_name_keeps_its_ending_and_its_width() {
     assert_eq!(cut_name("debian-12.iso", 20), "debian-12.iso");
     assert_eq!(

@@ -34,6 +34,8 @@ pub(super) fn spinner(model: &Model) -> &'static str {
 const LEAST_SUBJECT: u16 = 12;
 /// The least columns a client's URL is cut to before the server's name is hidden.
 const LEAST_URL: u16 = 30;
+/// The least columns in which a host can still be told from another.
+const FAIR_URL: u16 = 20;
 /// The most columns a subject gets.
 const MOST_SUBJECT: u16 = 60;
 
@@ -98,13 +100,19 @@ fn middle(
         .collect();
     match screen.role {
         Role::Serve => plans.extend([(first, &[][..]), (0, &right[..]), (0, &[][..])]),
-        // What a client's right end says is said nowhere else.
-        Role::Dial => plans.push((0, &right[..])),
+        // What a client's right end says is said nowhere else; but which server
+        // was lost is worth more than that nothing moves.
+        Role::Dial => {
+            plans.push((0, &right[..]));
+            if matches!(model.remote.link, Link::Lost { .. }) {
+                plans.push((0, &[][..]));
+            }
+        }
     }
     let leasts: &[u16] = match screen.role {
         Role::Serve => &[LEAST_SUBJECT],
         // A URL says what the server's own name only repeats.
-        Role::Dial => &[LEAST_URL, LEAST_SUBJECT],
+        Role::Dial => &[LEAST_URL, FAIR_URL, LEAST_SUBJECT],
     };
     for &letters in leasts {
         let least = paint::pieces_width(&subject(model, screen, letters));

@@ -149,14 +149,17 @@ enum Look {
 }
 
 fn words(invite: &Invite, room: u16) -> Vec<(String, Look)> {
-    let mut out = vec![("newcomers connect to".to_owned(), Look::Dim)];
+    let mut out = vec![("newcomers type ferrydeck connect".to_owned(), Look::Dim)];
+    if invite.urls.len() > 1 {
+        out.push(("and one of".to_owned(), Look::Dim));
+    }
     for url in &invite.urls {
         let url = DisplayName::from(&**url);
         let lines = paint::wrap(url.as_str(), room);
         out.extend(lines.into_iter().map(|line| (line, Look::Plain)));
     }
     out.push((String::new(), Look::Plain));
-    out.push(("with the code".to_owned(), Look::Dim));
+    out.push(("and, when asked, the code".to_owned(), Look::Dim));
     out.push((code(invite), Look::Strong));
     out.push((String::new(), Look::Plain));
     let turned = match invite.turns {

@@ -272,6 +272,29 @@ pub(super) fn footer<'a>(
     })
 }
 
+/// In which pane of a client a binding means what it says, where one key means two things.
+pub(super) fn pane_of(binding: &Binding) -> &'static str {
+    let within = |panes: &[Place]| binding.places.iter().all(|place| panes.contains(place));
+    match () {
+        () if within(&[Place::Files, Place::File]) => "remote",
+        () if within(&[Place::Local]) => "local",
+        () if within(&[Place::Files, Place::Local]) => "folders",
+        () if within(&[Place::Queue]) => "queue",
+        () if within(&[Place::Prompt]) => "line",
+        () => "",
+    }
+}
+
+/// Whether a screen that asks for names, or one that lists, has no use for a binding ever.
+pub(super) fn is_foreign(binding: &Binding, asks: bool) -> bool {
+    let desk = matches!(binding.action, Action::Turn(_) | Action::AskServer);
+    match pane_of(binding) {
+        "remote" | "local" | "folders" => asks,
+        "line" => !asks,
+        _ => desk && !asks,
+    }
+}
+
 /// What the help shows, in the order of its headings.
 pub fn help(role: &Role) -> Vec<(&'static str, Vec<&'static Binding>)> {
     [LOOK, MOVE, DO, ASKED, LEAVE]

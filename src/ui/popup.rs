@@ -7,8 +7,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 
-use crate::entity::{Direction, DisplayName};
-use crate::model::Model;
+use crate::entity::{Direction, DisplayName, Kind};
+use crate::model::{Model, Role};
 
 use super::details::{self, Detail};
 use super::format;
@@ -95,7 +95,11 @@ fn closely(buf: &mut Buffer, area: Rect, popup: &mut Popup, model: &Model, scree
         }
         Popup::File { entry, path, asked } => {
             let lines = details::file((entry, path), *asked, model, screen, room);
-            draw_details(buf, area, "file", &lines, &mut 0, screen);
+            let title = match entry.kind {
+                Kind::Dir => "folder",
+                Kind::File => "file",
+            };
+            draw_details(buf, area, title, &lines, &mut 0, screen);
         }
         _ => {}
     }
@@ -297,38 +301,39 @@ fn draw_details(
 
 fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
     let theme = screen.theme;
-    let mut lines: Vec<(String, String, Style)> = Vec::new();
-    for (group, bindings) in keys::help(&screen.role) {
+    let client = screen.role == Role::Dial;
+    let mut lines: Vec<(String, &str, &str, Style)> = Vec::new();
+    for (group, mut bindings) in keys::help(&screen.role) {
+        bindings.retain(|binding| !client || !keys::is_foreign(binding, screen.files.asks));
         if bindings.is_empty() {
             continue;
         }
         if !lines.is_empty() {
-            lines.push((String::new(), String::new(), theme.text()));
+            lines.push((String::new(), "", "", theme.text()));
         }
-        lines.push((group.to_owned(), String::new(), theme.strong()));
+        lines.push((group.to_owned(), "", "", theme.strong()));
         for binding in bindings {
-            lines.push((
-                format!("  {}", binding.shown),
-                binding.help.to_owned(),
-                theme.text(),
-            ));
+            let pane = keys::pane_of(binding);
+            let keys = format!("  {}", binding.shown);
+            lines.push((keys, pane, binding.help, theme.text()));
         }
     }
-    let key_width = 14;
+    let panes = client && area.width >= 76;
+    let (key_width, pane_width) = if panes { (12, 7) } else { (14, 0) };
     let columns = usize::from(area.width >= 144) + 1;
-    let width = if columns == 2 { 138 } else { 68 };
+    let width = if columns == 2 { 139 } else { 70 };
     let half = lines.len().div_ceil(columns);
     let inner = open(buf, area, (width, half), "help", screen);
     let shown = usize::from(inner.height);
     *top = (*top).min(half.saturating_sub(shown));
     for column in 0..columns {
         let x = u16::try_from(column).unwrap_or(0) * 70;
-        let side = paint::part(inner, x, if columns == 2 { 68 } else { inner.width });
+        let side = paint::part(inner, x, if columns == 2 { 69 } else { inner.width });
         let here = lines
             .iter()
             .skip(column * half + *top)
             .take(half.saturating_sub(*top));
-        for (n, (key, words, style)) in (0..inner.height).zip(here) {
+        for (n, (key, pane, words, style)) in (0..inner.height).zip(here) {
             let line = paint::row(side, n);
             let (room, style) = if words.is_empty() {
                 (line.width, *style)
@@ -336,9 +341,11 @@ fn help(buf: &mut Buffer, area: Rect, screen: &mut Screen, top: &mut usize) {
                 (key_width, theme.key())
             };
             paint::put(buf, paint::part(line, 0, room), key, style);
+            let place = paint::part(line, key_width, pane_width);
+            paint::put(buf, place, pane, theme.dim());
             paint::put(
                 buf,
-                paint::part(line, key_width + 1, line.width),
+                paint::part(line, key_width + pane_width + 1, line.width),
                 words,
                 theme.text(),
             );

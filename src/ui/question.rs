@@ -186,12 +186,15 @@ pub(super) fn line(
             "rename",
             format!("{} gets the name", shown(from.file_name())),
         ),
-        Goal::Limit(None) => ("limit", "all transfers together, a second:".to_owned()),
+        Goal::Limit(None) => (
+            "limit",
+            "at most so much a second for all together:".to_owned(),
+        ),
         Goal::Limit(Some(job)) => {
             let name = model.remote.item(*job).map(|item| &item.job.target);
             let name = name.map_or("", DisplayName::as_str);
-            let name = format::cut_name(name, 44);
-            ("limit", format!("{name}, a second:"))
+            let name = format::cut_name(name, 24);
+            ("limit", format!("at most so much a second for {name}:"))
         }
     };
     let (hint, style) = match (&asked.wrong, &asked.goal) {

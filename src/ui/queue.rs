@@ -35,24 +35,29 @@ enum Part {
     Name,
     Bar,
     Percent,
-    Amount,
+    /// How much of it is here, with the slash before the size.
+    Done,
+    Size,
     Rate,
     Eta,
     /// Streams, what is checked, from where it went on, how it is held back.
     More,
 }
 
-/// `403 MiB / 650 MiB`: two sizes and what is between them.
-const AMOUNT: u16 = 2 * format::SIZE + 3;
+/// `403 MiB /`, before the size.
+const DONE: u16 = format::SIZE + 2;
 
-const COLUMNS: [Column<Part>; 7] = [
-    column(Part::Name, Width::Room(10, 24, 60), 0),
-    column(Part::Bar, Width::Room(8, 12, 60), 3),
+/// Where the room is short the name is worth more than the bytes done: the share tells those.
+const COLUMNS: [Column<Part>; 8] = [
+    column(Part::Name, Width::Room(15, 24, 60), 0),
+    // With the share behind it as wide as `ended, not provable`, if there is room.
+    column(Part::Bar, Width::Room(12, 13, 60), 3),
     column(Part::Percent, Width::Fixed(format::PERCENT), 1),
-    column(Part::Amount, Width::Fixed(AMOUNT), 4),
+    column(Part::Done, Width::Fixed(DONE), 6),
+    column(Part::Size, Width::Fixed(format::SIZE), 4),
     column(Part::Rate, Width::Fixed(format::RATE), 0),
     column(Part::Eta, Width::Fixed(format::CLOCK), 2),
-    column(Part::More, Width::Room(9, 20, 60), 6),
+    column(Part::More, Width::Room(9, 20, 60), 7),
 ];
 
 const fn column(field: Part, width: Width, rank: u8) -> Column<Part> {
@@ -131,7 +136,7 @@ fn titles(buf: &mut Buffer, area: Rect, model: &Model, screen: &Screen) {
         title.push((format!(" ({})", format::count(count)), theme.text()));
     }
     if let Some(rate) = screen.limit_of_all(model) {
-        let words = format!("   all held to {}", format::rate_words(rate as f64));
+        let words = format!("   all held to {}", format::limit_words(rate));
         title.push((words, theme.warn()));
     }
     if let Some(clash) = screen.standing_answer(model) {
@@ -154,6 +159,10 @@ fn fit(width: u16) -> Vec<Slot<Part>> {
     let mut slots = columns::fit(&COLUMNS, width.saturating_sub(MARK + 1), gap);
     for slot in &mut slots {
         slot.x += MARK;
+        if slot.field == Part::Done {
+            // One blank behind its slash, as before it.
+            slot.x += gap - 1;
+        }
     }
     slots
 }
@@ -232,6 +241,7 @@ fn draw_item(
     // What ended badly and what is being looked through have more to say than numbers.
     let talks =
         matches!(ended, Some((false, _))) || matches!(item.job.state, JobState::Walking { .. });
+    let tells_done = slots.iter().any(|slot| slot.field == Part::Done);
     for slot in slots {
         let place = paint::part(line, slot.x, slot.width);
         match slot.field {
@@ -250,8 +260,12 @@ fn draw_item(
                 let words = details::more(item, slot.width);
                 paint::put(buf, place, &words, pick(theme.dim()));
             }
-            Part::Amount | Part::Rate | Part::Eta if !talks => {
-                let text = number(slot.field, item, ended.map(|(_, took)| took));
+            Part::Done | Part::Size | Part::Rate | Part::Eta if !talks => {
+                let text = match (slot.field, item.size()) {
+                    // Of an unknown size nothing else tells how far it is.
+                    (Part::Size, None) if item.done > 0 && !tells_done => format::size(item.done),
+                    _ => number(slot.field, item, ended.map(|(_, took)| took)),
+                };
                 let style = number_style(slot.field, item, ink, theme);
                 paint::put(buf, place, &text, pick(style));
             }
@@ -297,9 +311,9 @@ fn name(item: &Item, room: u16) -> String {
 /// The column words must not run into.
 fn first_number(slots: &[Slot<Part>], ended: bool) -> Option<u16> {
     slots.iter().find_map(|slot| match slot.field {
-        // At its end an item has one size there, at the right.
-        Part::Amount if ended => Some(slot.x + AMOUNT - format::SIZE),
-        Part::Amount | Part::Rate | Part::Eta => Some(slot.x),
+        // At its end an item has one size, and nothing before it.
+        Part::Done if ended => None,
+        Part::Done | Part::Size | Part::Rate | Part::Eta => Some(slot.x),
         Part::Name | Part::Bar | Part::Percent | Part::More => None,
     })
 }
@@ -312,28 +326,20 @@ fn number(part: Part, item: &Item, took: Option<Duration>) -> String {
     let running = matches!(item.job.state, JobState::Running { .. });
     let is_folder = item.job.kind == Kind::Dir;
     match (part, took) {
-        (Part::Amount, Some(_)) => {
-            // Of a folder what was found in it: nothing of that came with this item.
-            let bytes = match item.size() {
-                Some(found) if is_folder => found,
-                _ => item.done,
-            };
-            let size = format::size(bytes);
-            format!("{size:>width$}", width = usize::from(AMOUNT))
+        (Part::Size, Some(_)) if is_folder => {
+            // What was found in it: nothing of that came with this item.
+            format::size(item.size().unwrap_or(item.done))
         }
         (Part::Rate, Some(_)) if is_folder => String::new(),
-        (Part::Amount, None) => {
-            let size = format::size_or(item.size());
-            if running || item.done > 0 {
-                format!("{} / {size}", format::size(item.done))
-            } else {
-                format!("{:>width$}", size, width = usize::from(AMOUNT))
-            }
+        (Part::Done, None) if running || item.done > 0 => {
+            format!("{} /", format::size(item.done))
         }
+        (Part::Size, Some(_)) => format::size(item.done),
+        (Part::Size, None) => format::size_or(item.size()),
         (Part::Rate, Some(took)) => {
             let seconds = took.as_secs_f64();
             format::rate(if seconds > 0.0 {
-                item.done as f64 / seconds
+                item.fetched() as f64 / seconds
             } else {
                 0.0
             })
@@ -361,22 +367,27 @@ fn total(buf: &mut Buffer, line: Rect, slots: &[Slot<Part>], model: &Model, them
         .map(|item| item.rate.per_second())
         .sum();
     let queue = &model.remote.queue;
-    let ended = format::count(queue.counts().ended as u64);
-    let all = format::count(queue.len() as u64);
+    let counts = queue.counts();
+    // What was given up is wanted no more: it is in neither number.
+    let well = format::count((counts.ended - counts.broken - counts.cancelled) as u64);
+    let all = format::count((queue.len() - counts.cancelled) as u64);
     for slot in slots {
         let place = paint::part(line, slot.x, slot.width);
         match slot.field {
             Part::Name => {
-                let words = format!("total  {ended} of {all}");
+                let words = format!("total  {well} of {all}");
                 paint::put(buf, place, &words, theme.strong());
             }
             Part::Bar => table::bar(buf, place, ratio, theme.good()),
             Part::Percent => {
                 paint::put(buf, place, &format::percent(ratio), theme.strong());
             }
-            Part::Amount => {
-                let words = format!("{} / {}", format::size(done), format::size(size));
+            Part::Done => {
+                let words = format!("{} /", format::size(done));
                 paint::put(buf, place, &words, theme.strong());
+            }
+            Part::Size => {
+                paint::put(buf, place, &format::size(size), theme.strong());
             }
             Part::Rate => {
                 paint::put(buf, place, &format::rate(rate), theme.strong());

@@ -280,10 +280,11 @@ impl Item {
 
     /// Its name is taken and nobody is asked: what had arrived goes.
     pub(super) fn refuse_name(&mut self) {
-        let words = format!(
-            "{} exists already; nothing was touched",
-            DisplayName::from(self.target.as_str())
-        );
+        let place = match self.direction {
+            Direction::In => "here",
+            Direction::Out => "on the server",
+        };
+        let words = format!("the name is taken {place}; nothing was touched");
         discard(self.kept.take());
         self.end(Outcome::Failed, 0, "exists", &words);
     }

@@ -24,7 +24,7 @@ pub(in super::super) fn more(item: &Item, room: u16) -> String {
     };
     // What a person asked for comes before what the machine does.
     if let Some(limit) = item.job.limit.filter(|_| item.is_unfinished()) {
-        say(format!("≤ {}", format::rate_words(limit as f64)));
+        say(format!("≤ {}", format::limit_words(limit)));
     }
     let streams = item.streams();
     if streams > 1 {

@@ -96,7 +96,7 @@ pub static TABLE: &[Binding] = &[
     bind(DO, &[Code(KeyCode::F(5))], &[Place::Prompt], Action::AskServer, "F5", "ask server", "ask the server what can be asked").when(Screen::can_ask_server).foot(),
     bind(DO, &[Char(' ')], FOLDERS, Action::Mark, "Space", "mark", "mark or unmark, and go down").when(Screen::has_choice).foot(),
     bind(DO, &[Char('d')], &[Place::Files], Action::Download, "d", "download", "download what is marked, or what is chosen").when(Screen::can_download).foot(),
-    bind(DO, &[Char('u')], &[Place::Local], Action::Upload, "u", "upload", "send what is marked or chosen to the remote folder").when(Screen::can_upload).foot(),
+    bind(DO, &[Char('u')], &[Place::Local], Action::Upload, "u", "upload", "send what is marked or chosen to the server").when(Screen::can_upload).foot(),
     bind(DO, &[Char('m'), Code(KeyCode::F(7))], &[Place::Files], Action::MakeFolder, "m F7", "folder", "make a folder there").when(Screen::can_make).foot(),
     bind(DO, &[Char('r'), Code(KeyCode::F(6))], &[Place::Files], Action::Rename, "r F6", "rename", "give the chosen one another name").when(Screen::can_rename_there).foot(),
     bind(DO, &[Char('D'), Code(KeyCode::Delete), Code(KeyCode::F(8))], &[Place::Files], Action::Delete, "D F8", "delete", "delete what is marked or chosen; counts and asks").when(Screen::can_delete).foot(),

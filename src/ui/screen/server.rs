@@ -25,7 +25,17 @@ impl Screen {
             self.note("that connection is gone");
             return;
         };
-        let mut lines = vec![format!("End connection #{} of {}?", row.id().0, row.peer())];
+        let whose = row.who().map_or_else(
+            || row.peer().to_string(),
+            |who| {
+                format!(
+                    "{}, {}",
+                    format::cut_name(who.name.as_str(), 24),
+                    row.peer()
+                )
+            },
+        );
+        let mut lines = vec![format!("End connection #{} of {whose}?", row.id().0)];
         if let Some(transfer) = row.running() {
             lines.push(format!(
                 "It is {} {} ({} so far).",

@@ -267,7 +267,7 @@ fn a_limit_told_at_the_start_is_shown_too() {
     world.model.about.limit = Some(10 << 20);
     let mut screen = world::screen(&world);
     let shown = frame(&world, &mut screen);
-    assert!(shown.contains("all held to 10.0 MiB/s"), "{shown}");
+    assert!(shown.contains("all held to 10 MiB/s"), "{shown}");
     ctrl(&mut screen, &world, 'l');
     let shown = frame(&world, &mut screen);
     assert!(shown.contains("▸ 10MiB"), "{shown}");

@@ -235,6 +235,12 @@ fn a_client_that_may_only_read() {
     world.tell(What::Link(Link::Lost { why, again }));
     world.tick(3_400);
     check("lost-again", &world, "", &SIZES);
+    // What no waiting mends is said beside the old list, too.
+    let (old, new) = ("3f".repeat(32), "a1".repeat(32));
+    let why = format!("the server's key has CHANGED: pinned {old}, now {new}");
+    let why = DisplayName::from(why.as_str());
+    world.tell(What::Link(Link::Lost { why, again: None }));
+    check("lost-key", &world, "", &SIZES);
 }
 
 #[test]
