@@ -88,24 +88,12 @@ impl Screen {
         let away = !matches!(remote.link, Link::Ready { .. });
         let listed = remote.folder.request > 0;
         let changed = seen.changes != remote.changes || seen.sent != sent;
-        let lost = match &remote.link {
-            // Said once: later ones only say that it is not back yet. An empty pane says it
-            // by itself.
-            Link::Lost { why, .. } if !seen.was_lost && !remote.folder.entries.is_empty() => {
-                Some(format!("lost: {why}"))
-            }
-            _ => None,
-        };
         seen.was_lost |= matches!(remote.link, Link::Lost { .. });
         let back = seen.was_lost && !away;
         seen.there.is |= listed && (changed || back);
         seen.here.is |= remote.here.edition > 0 && seen.fetched != fetched;
         (seen.changes, seen.sent, seen.fetched) = (remote.changes, sent, fetched);
         seen.was_lost &= away;
-        if let Some(words) = lost {
-            self.note(&words);
-        }
-        let seen = &mut self.seen;
         if self.files.asks {
             // Names that worked are no folder; nothing local is shown there.
             (seen.there.is, seen.here.is) = (false, false);
