@@ -17,7 +17,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use self::lander::{Arrived, Lander, admit};
-use self::work::{Watch, Work};
+use self::work::{Spoilt, Watch, Work};
 use super::Teller;
 use super::dial::Failure;
 use super::fetch::Finish;
@@ -82,7 +82,7 @@ enum Came {
     /// It is on its way to the disk, or at its end.
     Done,
     /// It has to come again.
-    Again(Good),
+    Again(Good, Spoilt),
 }
 
 impl Bundle {
@@ -190,13 +190,13 @@ impl Bundle {
             if work.open.is_empty() {
                 break;
             }
-            let Came::Again(mut good) = self.take(&mut tap, work, &guard).await? else {
+            let Came::Again(mut good, spoilt) = self.take(&mut tap, work, &guard).await? else {
                 continue;
             };
             good.bad += 1;
             if good.bad > TRIES {
-                let words = "the file does not agree with its hash, again and again";
-                let failure = Failure::new("corrupt", words);
+                let words = format!("{}, again and again", spoilt.words());
+                let failure = Failure::new(spoilt.cause(), words);
                 self.teller.of(good.job).ended(Finish::Failed(failure));
             } else {
                 work.left.push_front(good);
@@ -277,9 +277,12 @@ impl Bundle {
             self.teller.of(good.job).ended(alone);
             return Ok(Came::Done);
         };
-        let Some(bytes) = taken else {
-            xfer.end(Outcome::Failed, "corrupt", "it did not agree with its hash");
-            return Ok(Came::Again(good));
+        let bytes = match taken {
+            Ok(bytes) => bytes,
+            Err(spoilt) => {
+                xfer.end(Outcome::Failed, spoilt.cause(), spoilt.words());
+                return Ok(Came::Again(good, spoilt));
+            }
         };
         work.here.push(Arrived {
             good,
@@ -324,13 +327,13 @@ impl Bundle {
         xfer
     }
 
-    /// Takes the payload; `None` if it does not agree with its hash, or is not wanted.
+    /// Takes the payload; of one that is not wanted nothing is kept.
     async fn content(
         &self,
         tap: &mut Tap,
         content: &Content,
         xfer: Option<&XferGuard>,
-    ) -> Result<Option<Vec<u8>>, Failure> {
+    ) -> Result<Result<Vec<u8>, Spoilt>, Failure> {
         let mut bytes = Vec::new();
         let mut sealed = None;
         let len = block_len(content.size, 0);
@@ -365,20 +368,22 @@ impl Bundle {
             // It changed while it was sent: what comes next time is whole.
             Answer::Refused {
                 refusal: Refusal::Changed,
-            } => return Ok(None),
+            } => return Ok(Err(Spoilt::Changed)),
             Answer::Refused { refusal } => return Err(Failure::refused(refusal)),
             _ => return Err(Failure::unexpected()),
         };
-        let Some(xfer) = xfer else { return Ok(None) };
+        let Some(xfer) = xfer else {
+            return Ok(Ok(Vec::new()));
+        };
         if self.check == Check::None {
-            return Ok(Some(bytes));
+            return Ok(Ok(bytes));
         }
         let own = hash_small(&bytes);
         let block_agrees = content.size == 0 || sealed == Some(own.0);
         if !block_agrees || root.is_some_and(|root| root != own) {
-            return Ok(None);
+            return Ok(Err(Spoilt::Corrupt));
         }
         xfer.started().progress.verify(content.size);
-        Ok(Some(bytes))
+        Ok(Ok(bytes))
     }
 }

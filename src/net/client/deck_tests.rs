@@ -40,6 +40,8 @@ enum Fault {
     Stall(u64),
     /// The connection is closed when all has come but the end.
     Unended,
+    /// All comes, and at the end it is said that it has changed meanwhile.
+    Changed,
     /// Another root than the file's is told.
     Root,
     /// The file is announced with another size.
@@ -385,6 +387,10 @@ impl Conn {
             _ => root(whole),
         };
         let mut out = Vec::new();
+        if *fault == Fault::Changed {
+            self.codec.close(Err(Refusal::Changed), &mut out);
+            return self.say(&out);
+        }
         // A server that has not hashed all of it by then is asked once more.
         let known = whole.len() < 32 << 20;
         self.codec.close(Ok(known.then_some(root)), &mut out);
@@ -775,6 +781,25 @@ async fn small_files_share_lines_and_each_has_its_own_end() {
     assert_eq!(bench.read("f0011"), b"mine");
     assert_eq!(bench.names().len(), files.len() - 1);
     assert!(world.conns.load(SeqCst) <= 4, "{:?}", world.conns);
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_file_that_changes_for_ever_is_told_as_that() {
+    let held = [("a", pattern(9)), ("b", pattern(9))];
+    let (_, addr) = World::serve(&held, |_, request| match request {
+        Request::Fetch { path, .. } if path.as_str() == Some("a") => Fault::Changed,
+        _ => Fault::None,
+    });
+    let mut bench = bench(addr);
+    let want = |name| Wanted::file(RemotePath::from(name), Some(9));
+    bench.command(Command::Fetch(["a", "b"].map(want).into()));
+    let mut ends = BTreeMap::new();
+    while ends.len() < 2 {
+        ends.extend(bench.some_ends().await);
+    }
+    let due = [(JobId(1), (Outcome::Failed, "changed")), (JobId(2), WELL)];
+    assert_eq!(ends, BTreeMap::from(due));
     bench.leave().await;
 }
 

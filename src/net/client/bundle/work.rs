@@ -19,6 +19,31 @@ use crate::net::client::fetch::Finish;
 /// A line on which nothing has come for so long is silent.
 const SILENCE: Duration = Duration::from_millis(500);
 
+/// What was wrong with a file that came.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Spoilt {
+    Corrupt,
+    Changed,
+}
+
+impl Spoilt {
+    /// One fixed word.
+    pub(super) const fn cause(self) -> &'static str {
+        match self {
+            Self::Corrupt => "corrupt",
+            Self::Changed => "changed",
+        }
+    }
+
+    /// What a person reads.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Corrupt => "the file does not agree with its hash",
+            Self::Changed => "the file changed on the server while it was sent",
+        }
+    }
+}
+
 /// What is still to come.
 #[derive(Debug)]
 pub(super) struct Work {
