@@ -161,9 +161,12 @@ impl Queue {
                 // Its files have ends of their own.
                 item.end(Outcome::CompleteLength, 0, "", "");
             }
-            Finish::Alone { .. } if why.is_some() => item.give_up("cancelled", ""),
+            Finish::Alone { .. } if why == Some(Why::Cancel) => item.give_up("cancelled", ""),
             Finish::Alone { size } => {
                 item.set_apart(size);
+                if why == Some(Why::Pause) {
+                    item.state = JobState::Paused { done: 0 };
+                }
                 self.from = self.from.min(item.place);
             }
             Finish::Skipped => item.give_up("exists", "skipped: the name is taken"),

@@ -5,9 +5,9 @@
 //! its failures are notes. What is read is bounded and believed in no more than what
 //! a person types. It knows items as rows, and how to write them.
 
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -238,9 +238,9 @@ fn forget(landing: &Landing, rows: Vec<Row>) {
 
 /// Locks the file's neighbour and reads what is kept; `None` while another holds it.
 fn open(file: PathBuf) -> io::Result<Option<Keep>> {
-    let mut folder = DirBuilder::new();
     let parent = file.parent().unwrap_or(Path::new("."));
-    folder.recursive(true).mode(0o700).create(parent)?;
+    // Whoever may write here names files of this machine that are sent.
+    crate::net::keep::folder(parent).map_err(io::Error::other)?;
     let lock = OpenOptions::new()
         .write(true)
         .create(true)

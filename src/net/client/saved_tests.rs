@@ -43,6 +43,21 @@ fn what_is_written_is_read() {
 }
 
 #[test]
+fn a_folder_that_others_may_write_in_keeps_no_queue() {
+    let dir = assert_fs::TempDir::new().unwrap();
+    let file = dir.path().join("queue/x.json");
+    std::fs::create_dir(dir.path().join("queue")).unwrap();
+    let open_to_all = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(dir.path().join("queue"), open_to_all).unwrap();
+    write(&file, &[row("a")]).unwrap();
+    let why = open(file.clone()).unwrap_err().to_string();
+    assert!(why.contains("queue"), "{why}");
+    let closed = std::fs::Permissions::from_mode(0o700);
+    std::fs::set_permissions(dir.path().join("queue"), closed).unwrap();
+    assert_eq!(open(file).unwrap().unwrap().earlier, [row("a")]);
+}
+
+#[test]
 fn a_damaged_file_is_nothing() {
     let dir = assert_fs::TempDir::new().unwrap();
     let file = dir.path().join("x.json");
