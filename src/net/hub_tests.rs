@@ -132,3 +132,20 @@ async fn a_transfer_that_is_dropped_has_failed() {
     assert_eq!(seen, Some((Outcome::Failed, "aborted")));
     assert_eq!(Totals::get(&hub.totals().failed), 1);
 }
+
+#[tokio::test]
+async fn a_file_over_several_streams_is_one_file() {
+    let hub = Hub::new(64);
+    let guard = hub.accept(local(1), local(2), CancellationToken::new());
+    for range in [Some((0, 4)), Some((4, 8)), Some((8, 10))] {
+        guard
+            .start(TransferOrder {
+                range,
+                ..order("a")
+            })
+            .end_well();
+    }
+    assert_eq!(Totals::get(&hub.totals().files_out), 1);
+    guard.start(order("b")).end_well();
+    assert_eq!(Totals::get(&hub.totals().files_out), 2);
+}

@@ -160,6 +160,27 @@ fn an_answer_told_at_the_start_is_shown_too() {
 }
 
 #[test]
+fn what_an_earlier_run_fetched_is_in_no_rate() {
+    let mut world = World::client();
+    world.ready(true);
+    world.resumed(1, "resumed.tar", 100 << 20, 60 << 20);
+    let state = JobState::Ended {
+        outcome: Outcome::CompleteHash,
+        bytes: 100 << 20,
+        took: Duration::from_secs(4),
+        cause: "",
+        detail: DisplayName::from(""),
+    };
+    world.job(1, "resumed.tar", Some(100 << 20), state);
+    let mut screen = world::screen(&world);
+    let shown = frame(&world, &mut screen);
+    assert!(shown.contains("10.0 MiB/s"), "{shown}");
+    keys(&mut screen, &world, "3\n");
+    let shown = frame(&world, &mut screen);
+    assert!(shown.contains("10.0 MiB/s since it began"), "{shown}");
+}
+
+#[test]
 fn enter_on_a_download_shows_all_of_it() {
     let mut world = world::fetching();
     let why = "the server closed the connection after 3.00 MiB of 9.00 MiB, in the middle of a \
