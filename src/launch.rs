@@ -28,12 +28,12 @@ use crate::entity::{Dialect, DisplayName, Speak};
 use crate::event::Command;
 use crate::headless;
 use crate::model::{About, Badge, Role};
-use crate::net::client::words::plainly;
 use crate::net::fence::give_up_writing;
 use crate::net::pump::Way;
 use crate::net::server::{Door, Limits, Serve};
 use crate::net::store::landing::{Floor, Landing, Make};
 use crate::net::store::{Dotfiles, Store};
+use crate::net::words::plainly;
 use crate::net::{self, Engine, Handle};
 use crate::system::{Signals, host_name, is_terminal, private_addresses, raise_descriptors};
 

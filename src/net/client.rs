@@ -28,7 +28,6 @@ mod start;
 mod tap;
 mod trip;
 mod walk;
-pub mod words;
 
 use std::collections::HashMap;
 use std::path::PathBuf;

@@ -20,6 +20,7 @@ pub mod tls;
 pub mod tree;
 pub mod unsent;
 pub mod wire;
+pub mod words;
 
 use std::sync::Arc;
 

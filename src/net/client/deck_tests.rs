@@ -1769,7 +1769,7 @@ async fn a_server_that_goes_while_nobody_asks_is_missed_at_once() {
 
 #[test]
 fn the_systems_words_come_without_its_numbers() {
-    use super::words::plainly;
+    use crate::net::words::plainly;
     for (words, due) in [
         ("Connection refused (os error 111)", "Connection refused"),
         ("a (os error 2): b (os error 13)", "a: b"),

@@ -14,12 +14,12 @@ use tokio::time::{sleep, timeout};
 
 use super::busy::{Busy, drips};
 use super::private::Keys;
-use super::words::{CUT, plainly};
 use crate::entity::Dialect;
 use crate::net::hub::is_loopback;
 use crate::net::pipe::Pipe;
 use crate::net::wire::client_codec_counting;
 use crate::net::wire::codec::{Answer, ClientCodec, Cue, Malformed, Refusal, Request, Welcome};
+use crate::net::words::{CUT, plainly};
 
 /// Bytes read at once while heads are read.
 const READ: usize = 64 << 10;

@@ -21,6 +21,7 @@ use crate::net::pump::Broken;
 use crate::net::server::Limits;
 use crate::net::unsent::unsent;
 use crate::net::wire::codec::Malformed;
+use crate::net::words::plainly;
 
 impl Talk {
     /// Says what is to be said of an ordinary end, lingers, and fixes it.
@@ -257,7 +258,10 @@ pub(super) fn lost(error: &io::Error) -> Over {
         // Only inside TLS: in the open a FIN is a close like any other.
         io::ErrorKind::UnexpectedEof => Over::Failed("cut", error.to_string()),
         io::ErrorKind::InvalidData => Over::Failed("tls", format!("TLS broke: {error}")),
-        _ => Over::Failed("peer_closed", format!("the connection broke: {error}")),
+        _ => {
+            let words = plainly(&error.to_string());
+            Over::Failed("peer_closed", format!("the connection broke: {words}"))
+        }
     }
 }
 
