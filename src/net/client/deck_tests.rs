@@ -1254,6 +1254,65 @@ async fn a_dripping_answer_to_a_small_upload_is_not_waited_for() {
     bench.leave().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_drips_and_never_reads_is_not_sent_to_for_ever() {
+    let addr = fake(|_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            if let Request::Hello { .. } = request {
+                conn.reply(&Reply::Welcome(Welcome::default()));
+                continue;
+            }
+            conn.reply(&Reply::Here { blocks: Vec::new() });
+            // A refusal that never ends; nothing is read meanwhile.
+            let mut byte = conn.say(&[0x49, 0x7E, 0x1D, 0, 0, 0x3F, 0xFF]);
+            while byte.is_some() {
+                std::thread::sleep(Duration::from_millis(4));
+                byte = conn.say(&[0xA0]);
+            }
+            return;
+        }
+    });
+    let mut bench = Bench::hasty(Dialect::Deck, addr);
+    let local = bench.dir.path().join("mine");
+    let file = std::fs::File::create(&local).unwrap();
+    file.set_len(64 << 20).unwrap();
+    bench.send(&local, "a");
+    bench.until(1, |state| why(state).is_some()).await;
+    bench.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_here_by_turns_is_no_progress() {
+    let times = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&times);
+    let addr = fake(move |_, socket| {
+        let mut conn = Conn::new(socket);
+        while let Some(request) = conn.request() {
+            if let Request::Hello { .. } = request {
+                conn.reply(&Reply::Welcome(Welcome::default()));
+                continue;
+            }
+            let blocks = match count.fetch_add(1, SeqCst) % 2 {
+                0 => vec![Span { first: 0, count: 1 }],
+                _ => Vec::new(),
+            };
+            conn.reply(&Reply::Here { blocks });
+            // Long enough for it to be heard, and nothing of the payload is.
+            std::thread::sleep(Duration::from_millis(50));
+            return;
+        }
+    });
+    let bench = bench(addr);
+    let local = bench.dir.path().join("mine");
+    std::fs::write(&local, large()).unwrap();
+    bench.send(&local, "a");
+    // Pauses of 0.5, 1 and 2 s lie between four tries; it is never better than at first.
+    tokio::time::sleep(Duration::from_millis(3_400)).await;
+    assert!(times.load(SeqCst) <= 4, "{}", times.load(SeqCst));
+    bench.leave().await;
+}
+
 /// Twelve mebibytes at eight a second take more than a second, whoever hurries.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_item_that_runs_can_be_slowed() {
