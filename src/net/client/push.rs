@@ -96,8 +96,8 @@ impl Push {
 
     async fn attempt(&self, course: &mut Course) -> Result<Finish, Failure> {
         let mut endurance = self.pool.endurance();
+        let mut most = 0;
         loop {
-            let before = course.done();
             let failure = match self.send(course).await {
                 Ok(Sent::Finished(finish)) => return Ok(finish),
                 Ok(Sent::Stored(stored)) => return self.compare(course, &stored),
@@ -105,7 +105,9 @@ impl Push {
                 Err(Stop::Failed(failure)) => return Err(failure),
                 Err(Stop::Broke(failure)) => failure,
             };
-            if course.done() > before {
+            // What is taken back and sent again and again is no progress.
+            if course.done() > most {
+                most = course.done();
                 endurance.refresh();
             }
             let passes = failure.cause == Refusal::Busy.label() || self.pool.passes(&failure);

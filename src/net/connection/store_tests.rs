@@ -371,7 +371,11 @@ async fn two_at_one_file_are_one_too_many() {
         here(&[])
     );
     let mut second = bench.greet().await;
-    let answer = second.ask(&put("big", &content, Pace::Asked)).await;
+    let other = Terms {
+        source: Version::new(b"another").unwrap(),
+        ..terms(Pace::Asked)
+    };
+    let answer = second.ask(&store("big", 2 * BLOCK, other)).await;
     assert_eq!(answer, refused(Refusal::Busy));
     bench.caused("refused", "busy").await;
     first.block(&content, 0, None).await;

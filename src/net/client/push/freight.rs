@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::lots::Lots;
 use super::reader::{Chunk, Reader};
@@ -123,12 +123,14 @@ impl Freight {
         let pipe = Arc::clone(tap.pipe());
         let gap = tap.gap();
         let mut busy = Busy::default();
+        // What is heard meanwhile moves nothing: only what leaves is a sign of life.
+        let mut by = Instant::now() + gap;
         while !bytes.is_empty() {
             let room = match payload {
                 Some(_) => self.limits.slice(bytes.len()),
                 None => bytes.len(),
             };
-            let write = timeout(gap, pipe.write_some(&bytes[..room]));
+            let write = timeout_at(by, pipe.write_some(&bytes[..room]));
             let sent = tokio::select! {
                 biased;
                 sent = write => sent,
@@ -147,6 +149,7 @@ impl Freight {
                 part.bytes += sent as u64;
                 self.limits.spend(sent as u64).await;
             }
+            by = Instant::now() + gap;
         }
         timeout(gap, pipe.flush())
             .await
