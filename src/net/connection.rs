@@ -18,6 +18,7 @@ mod forest;
 mod incoming;
 mod keep;
 mod leave;
+mod loan;
 mod opening;
 mod pieces;
 mod receive;
