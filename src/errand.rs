@@ -4,6 +4,7 @@
 //! failure is one line on stderr and exit 1; a reader that has gone away ends
 //! the errand quietly. Knows the feed and the commands; opens no socket itself.
 
+mod burst;
 mod listing;
 
 use std::collections::{HashMap, HashSet};
@@ -69,9 +70,6 @@ pub async fn put(
     see_through(handle, command, ordered, voice, out, err).await
 }
 
-/// Events heard before what they had to say is flushed.
-const BURST: usize = 256;
-
 /// Gives an order for some files or folders and stays until each has ended, and
 /// each file that was found in one.
 async fn see_through(
@@ -100,7 +98,7 @@ async fn see_through(
     frame.set_missed_tick_behavior(MissedTickBehavior::Skip);
     while !errand.is_over() {
         tokio::select! {
-            event = handle.feed.next() => {
+            event = errand.next(handle) => {
                 let Some(event) = event else { break };
                 if let Err(error) = errand.hear_burst(handle, event, out, err).await {
                     return unheard(&error, err);
@@ -145,23 +143,6 @@ enum Away {
 const NO_BAR: u64 = 1 << 20;
 
 impl Errand {
-    /// Hears an event and those that are here behind it; their lines leave together.
-    async fn hear_burst(
-        &mut self,
-        handle: &mut Handle,
-        first: Event,
-        out: &mut (dyn Write + Send),
-        err: &mut (dyn Write + Send),
-    ) -> io::Result<()> {
-        self.hear(handle, &first, out, err).await?;
-        for _ in 0..BURST {
-            let more = (!self.is_over()).then(|| handle.feed.ready());
-            let Some(event) = more.flatten() else { break };
-            self.hear(handle, &event, out, err).await?;
-        }
-        out.flush()
-    }
-
     /// A folder's files are known before the folder itself is at its end.
     fn is_over(&self) -> bool {
         self.known.len() >= self.due && self.ended.len() == self.known.len()

@@ -6,6 +6,7 @@
 
 use std::io::{BufWriter, Write};
 use std::thread;
+use std::time::Duration;
 
 use tokio::runtime::Handle as Runtime;
 use tokio::sync::oneshot;
@@ -15,6 +16,9 @@ use crate::event::{Event, Fact, Invite, What};
 use crate::line;
 use crate::net::hub::Feed;
 
+/// Behind a flush, so long nothing is looked at: in a flood the next events gather, and
+/// not each of them wakes this thread.
+const LULL: Duration = Duration::from_millis(1);
 /// Lines written before they are flushed, while more events are here.
 const BURST: usize = 256;
 
@@ -90,6 +94,7 @@ fn next(
     }
     if std::mem::take(waiting) > 0 && !*broken {
         *broken = out.flush().is_err();
+        thread::sleep(LULL);
     }
     runtime.block_on(feed.next())
 }

@@ -37,6 +37,10 @@ impl DisplayName {
 
     /// Whether a character may be shown as it is.
     pub fn is_plain(ch: char) -> bool {
+        // Nearly all there is to show; the table takes a search for each.
+        if ch.is_ascii() {
+            return !ch.is_ascii_control();
+        }
         !matches!(
             ch.general_category(),
             GeneralCategory::Control

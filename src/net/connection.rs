@@ -19,6 +19,7 @@ mod incoming;
 mod joint;
 mod keep;
 mod leave;
+mod loan;
 mod opening;
 mod parting;
 mod pieces;

@@ -8,7 +8,7 @@
 
 mod sealed;
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::OnceLock;
 
@@ -92,6 +92,21 @@ impl Pipe {
         }
         self.socket
             .async_io(Interest::WRITABLE, || self.socket.try_write(bytes))
+            .await
+    }
+
+    /// As [`Self::write_some`], of several slices that follow each other.
+    ///
+    /// # Errors
+    /// The socket's.
+    pub async fn write_slices(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if let Some(sealed) = self.sealed.get() {
+            return sealed.write_slices(&self.socket, slices).await;
+        }
+        self.socket
+            .async_io(Interest::WRITABLE, || {
+                self.socket.try_write_vectored(slices)
+            })
             .await
     }
 

@@ -11,7 +11,7 @@ mod desk;
 mod intake;
 
 use std::fs::File;
-use std::io::{self, IoSliceMut};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt as _;
@@ -90,11 +90,36 @@ impl Outlet {
 
     /// Sends every waiting head.
     pub async fn flush(&mut self) -> Result<(), Broken> {
+        self.flush_around(&[], &[]).await
+    }
+
+    /// As [`flush`](Self::flush), with stretches of `payload` between the heads: each goes
+    /// from where it lies, before the byte of the heads that is named with it.
+    pub async fn flush_around(
+        &mut self,
+        payload: &[u8],
+        places: &[(usize, Range<usize>)],
+    ) -> Result<(), Broken> {
         let head = std::mem::take(&mut self.head);
-        let sent = self.write_all(&head, head.len(), |_| {}).await;
+        let mut slices = Vec::with_capacity(2 * places.len() + 1);
+        let mut from = 0;
+        for (at, stretch) in places {
+            slices.push(IoSlice::new(&head[from..*at]));
+            slices.push(IoSlice::new(&payload[stretch.clone()]));
+            from = *at;
+        }
+        slices.push(IoSlice::new(&head[from..]));
+        let mut rest = &mut slices[..];
+        // Empty ones at the front go.
+        IoSlice::advance_slices(&mut rest, 0);
+        while !rest.is_empty() {
+            let sent = self.pipe.write_slices(rest).await.map_err(Broken::Socket)?;
+            self.dials.add_out(sent as u64);
+            IoSlice::advance_slices(&mut rest, sent);
+        }
         self.head = head;
         self.head.clear();
-        sent
+        Ok(())
     }
 
     /// Gives the payload buffer back to the allocator: a quiet connection keeps none.

@@ -497,3 +497,37 @@ async fn a_file_that_shrank_is_told_while_it_is_hashed() {
     drop(outlet);
     assert_eq!(reading.await.unwrap(), CHUNK + 10);
 }
+
+#[tokio::test]
+async fn payload_stands_where_it_belongs_between_the_heads() {
+    let payload = content(900_000);
+    let (mut peer, pipe) = ends().await;
+    let reading = tokio::spawn(async move {
+        let mut all = Vec::new();
+        peer.read_to_end(&mut all).await.unwrap();
+        all
+    });
+    let dials = Arc::new(Dials::default());
+    let mut outlet = Outlet::new(Arc::new(pipe), Arc::clone(&dials), Way::BEST);
+    outlet.head.extend(b"one two last");
+    let places = [
+        (0, 5..5),
+        (4, 0..700_001),
+        (4, 700_001..700_002),
+        (8, 700_002..900_000),
+    ];
+    outlet.flush_around(&payload, &places).await.unwrap();
+    outlet.flush().await.unwrap();
+    assert!(outlet.head.is_empty());
+    drop(outlet);
+    let parts: [&[u8]; 5] = [
+        b"one ",
+        &payload[..700_002],
+        b"two ",
+        &payload[700_002..],
+        b"last",
+    ];
+    let got = reading.await.unwrap();
+    assert!(got == parts.concat());
+    assert_eq!(dials.bytes_out(), got.len() as u64);
+}

@@ -4,7 +4,7 @@
     reason = "a test that cannot set its scene has failed"
 )]
 
-use std::io::{Read as _, Write as _};
+use std::io::{IoSlice, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::time::Duration;
 
@@ -136,6 +136,33 @@ async fn a_write_that_is_given_up_and_taken_up_again_sends_nothing_twice() {
     timeout(Duration::from_mins(1), work).await.unwrap();
     assert_eq!(sent, bytes.len());
     assert!(got == bytes, "what arrived is not what was sent");
+}
+
+#[tokio::test]
+async fn slices_cross_in_their_order() {
+    let (near, far) = pair().await;
+    let bytes: Vec<u8> = (0..900_000_u32).map(|at| at.to_le_bytes()[1]).collect();
+    let mut slices = Vec::new();
+    let (mut rest, mut len) = (&bytes[..], 1);
+    while !rest.is_empty() {
+        let (slice, behind) = rest.split_at(len.min(rest.len()));
+        slices.extend([IoSlice::new(slice), IoSlice::new(&[])]);
+        // From one byte to more than is encrypted at once.
+        (rest, len) = (behind, len * 7 % 400_009);
+    }
+    let mut left = &mut slices[..];
+    let sending = async {
+        while !left.is_empty() {
+            let sent = near.write_slices(left).await.unwrap();
+            IoSlice::advance_slices(&mut left, sent);
+        }
+        near.close().await.unwrap();
+    };
+    let mut got = Vec::new();
+    let reading = async { while far.read_some(&mut got, 70_000).await.unwrap() > 0 {} };
+    let both = async { tokio::join!(sending, reading) };
+    timeout(Duration::from_mins(1), both).await.unwrap();
+    assert!(got == bytes);
 }
 
 #[tokio::test]

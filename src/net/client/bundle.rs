@@ -38,8 +38,6 @@ pub(super) const SMALL: u64 = 256 << 10;
 pub(super) const MOST: usize = 256;
 /// Files asked for before the first has come.
 const AHEAD: usize = 64;
-/// Files handed to the landing thread at once, while more lie in the input.
-const HAND: usize = 64;
 /// Bytes of unread input below which what is here is handed over before more is read.
 const DRY: usize = 2 << 10;
 /// How often a bad file comes again; the last time the server's tree is doubted.
@@ -181,7 +179,7 @@ impl Bundle {
         let (peer, addr) = tap.line.ends()?;
         let guard = self.hub.dial(peer, addr);
         loop {
-            if work.here.len() >= HAND || tap.unread() < DRY {
+            if work.is_handful() || tap.unread() < DRY {
                 self.hand_over(work, hand).await;
             }
             if work.open.len() <= AHEAD / 2 {
@@ -351,7 +349,10 @@ impl Bundle {
                     bytes.clear();
                 }
                 let room = self.limits.slice(left);
-                let read = tap.read(room, &mut bytes).await?;
+                let read = match xfer {
+                    Some(_) if room == left => tap.read_out(left, &mut bytes).await?,
+                    _ => tap.read(room, &mut bytes).await?,
+                };
                 left -= read;
                 if let Some(xfer) = xfer {
                     xfer.add(read as u64);

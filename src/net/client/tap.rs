@@ -19,6 +19,8 @@ use crate::net::wire::codec::{Answer, ClientCodec, Request};
 
 /// Bytes read at once while answers are read.
 const READ: usize = 64 << 10;
+/// Bytes read with the end of a small payload: room for what stands between two files.
+const BEHIND: usize = 4 << 10;
 /// The longest an answer's head may take, from its first byte to its last.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -178,13 +180,42 @@ impl Tap {
         taken
     }
 
+    /// As [`Self::read`], all that is left of a small payload: what lies right behind it
+    /// comes with it and waits in the input, and is no call to the kernel of its own.
+    pub(super) async fn read_out(
+        &mut self,
+        left: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<usize, Failure> {
+        let end = into.len() + left;
+        let read = self.read_within(left, left + BEHIND, into).await?;
+        if let Some(behind) = into.get(end..).filter(|behind| !behind.is_empty()) {
+            // Nothing unread lay there, or it would have been taken instead.
+            self.line.input.clear();
+            self.line.input.extend_from_slice(behind);
+            self.at = 0;
+            into.truncate(end);
+        }
+        Ok(read.min(left))
+    }
+
     /// Reads payload straight into a buffer: once, at most `most` bytes.
     pub(super) async fn read(&mut self, most: usize, into: &mut Vec<u8>) -> Result<usize, Failure> {
+        self.read_within(most, most, into).await
+    }
+
+    /// At most `most` bytes of what lies in the input, or of the socket's at most `limit`.
+    async fn read_within(
+        &mut self,
+        most: usize,
+        limit: usize,
+        into: &mut Vec<u8>,
+    ) -> Result<usize, Failure> {
         let taken = self.take(most, into);
         if taken > 0 {
             return Ok(taken);
         }
-        let read = timeout(self.gap, self.line.pipe.read_some(into, most)).await;
+        let read = timeout(self.gap, self.line.pipe.read_some(into, limit)).await;
         match read
             .map_err(|_| self.silent())?
             .map_err(|error| broke(&error))?

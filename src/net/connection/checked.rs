@@ -50,8 +50,8 @@ impl Talk {
                 .await
                 .map_err(|gone| Over::Failed("disk", gone.to_string()))?;
             wants = turn.rest;
-            let large = self.send_turn(guard, codec, turn.turned, &turn.content);
-            let large = large.await?;
+            let bytes = turn.content.as_deref().unwrap_or_default();
+            let large = self.send_turn(guard, codec, turn.turned, bytes).await?;
             drop((turn.content, turn.room));
             if let Some(open) = large {
                 self.send_large(guard, codec, open).await?;
@@ -110,7 +110,8 @@ impl Talk {
         turned: Vec<Turned>,
         bytes: &[u8],
     ) -> Result<Option<Open>, Over> {
-        let mut sent: Vec<(XferGuard, u64)> = Vec::new();
+        let mut sent: Vec<(XferGuard, u64)> = Vec::with_capacity(turned.len());
+        let mut places = Vec::with_capacity(turned.len());
         let mut large = None;
         for one in turned {
             match one {
@@ -125,7 +126,7 @@ impl Talk {
                     let head = &mut self.outlet.head;
                     if !content.is_empty() {
                         codec.next_run(open.want.offset, open.len(), head);
-                        head.extend_from_slice(&bytes[content]);
+                        places.push((head.len(), content));
                         codec.seal(value, head);
                     }
                     codec.close(Ok(root), head);
@@ -138,7 +139,7 @@ impl Talk {
                 Turned::Large(open) => large = Some(open),
             }
         }
-        let flushed = self.outlet.flush().await;
+        let flushed = self.outlet.flush_around(bytes, &places).await;
         self.last = None;
         match flushed {
             Ok(()) => {

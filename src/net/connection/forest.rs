@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::spawn_blocking;
 
+use super::loan::{Loan, Shelf};
 use crate::entity::Root;
 use crate::net::store::{Fate, Source};
 use crate::net::tree::{BlockHasher, Trees, blocks, merge};
@@ -23,7 +24,7 @@ const KEPT: usize = 16 << 20;
 /// Files hashed at the same time, in the whole server.
 const SEATS: usize = 2;
 /// Turns of small files that may be held in memory at the same time, in the whole server:
-/// some 2 MiB each, for as long as a peer takes to read or send them.
+/// some 1 MiB each, for as long as a peer takes to read or send them.
 const TURNS: usize = 64;
 /// Blocks hashed before it is looked whether anybody still waits.
 const SLICE: u64 = 8;
@@ -36,6 +37,7 @@ pub struct Forest {
     trees: Trees,
     seats: Arc<Semaphore>,
     turns: Arc<Semaphore>,
+    shelf: Arc<Shelf>,
     making: Mutex<HashMap<Version, Weak<Making>>>,
 }
 
@@ -69,6 +71,7 @@ impl Default for Forest {
             trees: Trees::new(KEPT),
             seats: Arc::new(Semaphore::new(SEATS)),
             turns: Arc::new(Semaphore::new(TURNS)),
+            shelf: Arc::default(),
             making: Mutex::default(),
         }
     }
@@ -97,6 +100,11 @@ impl Forest {
     /// which holds none.
     pub fn turn(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.turns).try_acquire_owned().ok()
+    }
+
+    /// A buffer for one turn of small files.
+    pub(super) fn lend(&self, len: usize) -> Loan {
+        Loan::of(&self.shelf, len)
     }
 
     /// Has a file hashed, or joins those who wait for it already.

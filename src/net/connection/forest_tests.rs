@@ -176,10 +176,17 @@ async fn where_memory_is_short_small_files_go_the_road_of_large_ones() {
     assert_eq!(held.len(), TURNS);
     let turned = turn(&store, &forest, wants());
     assert!(matches!(turned.turned[..], [Turned::Large(_)]));
-    assert_eq!((turned.content.len(), turned.rest.len()), (0, 1));
+    assert!(turned.content.is_none());
+    assert_eq!(turned.rest.len(), 1);
     drop(held);
     let turned = turn(&store, &forest, wants());
-    assert_eq!((turned.content.len(), turned.rest.len()), (10, 0));
+    let places = turned.turned.iter().map(|one| match one {
+        Turned::Small { content, .. } => Some(content.clone()),
+        Turned::Denied { .. } | Turned::Large(_) => None,
+    });
+    assert_eq!(places.collect::<Vec<_>>(), [Some(0..5), Some(5..10)]);
+    let content = turned.content.as_deref().unwrap();
+    assert_eq!((&content[..10], turned.rest.len()), (&b"smallsmall"[..], 0));
     assert_eq!(forest.turns.available_permits(), TURNS - 1);
     drop(turned);
     assert_eq!(forest.turns.available_permits(), TURNS);

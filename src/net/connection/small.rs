@@ -13,6 +13,7 @@ use std::sync::Arc;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::forest::Forest;
+use super::loan::Loan;
 use super::tree::changed;
 use crate::entity::{RemotePath, Root};
 use crate::line::size_words;
@@ -61,7 +62,7 @@ impl Open {
 /// What became of one request.
 #[derive(Debug)]
 pub(super) enum Turned {
-    /// Its content lies there in the turn's bytes.
+    /// Its content lies there in the turn's buffer.
     Small {
         open: Open,
         content: Range<usize>,
@@ -78,7 +79,8 @@ pub(super) enum Turned {
 #[derive(Debug, Default)]
 pub(super) struct Turn {
     pub turned: Vec<Turned>,
-    pub content: Vec<u8>,
+    /// The content of all of it, one behind the other; lent with the first of it.
+    pub content: Option<Loan>,
     /// What has to wait for the next one.
     pub rest: VecDeque<Want>,
     /// To be held as long as the content is.
@@ -92,6 +94,7 @@ pub(super) fn turn(store: &Store, forest: &Forest, wants: VecDeque<Want>) -> Tur
         room: forest.turn(),
         ..Turn::default()
     };
+    let mut used = 0;
     let small = if turn.room.is_some() { SMALL } else { 0 };
     while let Some(want) = turn.rest.pop_front() {
         let path = want.path.clone();
@@ -109,11 +112,16 @@ pub(super) fn turn(store: &Store, forest: &Forest, wants: VecDeque<Want>) -> Tur
             turn.turned.push(Turned::Large(open));
             break;
         }
-        match read(forest, open, &mut turn.content) {
-            Ok(small) => turn.turned.push(small),
+        let content = turn.content.get_or_insert_with(|| forest.lend(BYTES));
+        let len = usize::try_from(open.len()).unwrap_or(usize::MAX);
+        match read(forest, open, &mut content[used..][..len], used) {
+            Ok(small) => {
+                turn.turned.push(small);
+                used += len;
+            }
             Err(denied) => turn.turned.push(Turned::Denied { path, denied }),
         }
-        if turn.content.len() > BYTES - usize::try_from(SMALL).unwrap_or(BYTES) {
+        if used > BYTES - usize::try_from(SMALL).unwrap_or(BYTES) {
             break;
         }
     }
@@ -155,15 +163,11 @@ fn admit(store: &Store, want: Want) -> Result<Open, Denied> {
     })
 }
 
-/// Reads and hashes one short stretch: one block, or none.
-fn read(forest: &Forest, open: Open, content: &mut Vec<u8>) -> Result<Turned, Denied> {
-    let from = content.len();
-    let len = usize::try_from(open.len()).unwrap_or(usize::MAX);
-    content.resize(from.saturating_add(len), 0);
+/// Reads and hashes one short stretch, one block or none, into its place in the turn's
+/// buffer, which begins at `from`.
+fn read(forest: &Forest, open: Open, place: &mut [u8], from: usize) -> Result<Turned, Denied> {
     let source = &open.source;
-    let done = source
-        .file
-        .read_exact_at(&mut content[from..], open.want.offset);
+    let done = source.file.read_exact_at(place, open.want.offset);
     let spoilt = match (done, source.fate()) {
         (Ok(()), Fate::Same | Fate::Grew) => None,
         (Err(error), Fate::Same) => Some(Denied {
@@ -174,14 +178,13 @@ fn read(forest: &Forest, open: Open, content: &mut Vec<u8>) -> Result<Turned, De
         _ => Some(changed()),
     };
     if let Some(denied) = spoilt {
-        content.truncate(from);
         return Err(denied);
     }
     let checked = open.want.check != Check::None;
-    let value = (checked && len > 0).then(|| {
+    let value = (checked && !place.is_empty()).then(|| {
         let index = open.want.offset / BLOCK;
         let mut hasher = BlockHasher::new(source.size, index);
-        hasher.update(&content[from..]);
+        hasher.update(place);
         let value = hasher.value();
         // A small file is hashed again faster than its tree is kept.
         if source.size > SMALL {
@@ -197,7 +200,7 @@ fn read(forest: &Forest, open: Open, content: &mut Vec<u8>) -> Result<Turned, De
     };
     Ok(Turned::Small {
         open,
-        content: from..from + len,
+        content: from..from + place.len(),
         value,
         root,
     })

@@ -115,6 +115,25 @@ impl Sealed {
         Ok(taken)
     }
 
+    pub(super) async fn write_slices(
+        &self,
+        socket: &TcpStream,
+        slices: &[IoSlice<'_>],
+    ) -> io::Result<usize> {
+        self.flush(socket).await?;
+        let mut room = SLICE;
+        let fits = slices.iter().take_while(|slice| {
+            let fits = room > 0;
+            room = room.saturating_sub(slice.len());
+            fits
+        });
+        // The last of them may be longer than the room: the session's own limit cuts it.
+        let slices = &slices[..fits.count()];
+        let taken = lock(&self.session).tls.writer().write_vectored(slices)?;
+        self.flush(socket).await?;
+        Ok(taken)
+    }
+
     pub(super) async fn flush(&self, socket: &TcpStream) -> io::Result<()> {
         push_all(&self.session, socket).await
     }

@@ -16,6 +16,11 @@ use super::lander::Arrived;
 use crate::net::client::Teller;
 use crate::net::client::fetch::Finish;
 
+/// Files handed to the landing thread at once, while more lie in the input,
+const HAND: usize = 64;
+/// or such files of so many bytes: what is written soon still lies in the cache, and its
+/// memory is the next ones'.
+const HAND_BYTES: usize = 512 << 10;
 /// A line on which nothing has come for so long is silent.
 const SILENCE: Duration = Duration::from_millis(500);
 
@@ -65,6 +70,12 @@ impl Work {
             here: Vec::new(),
             moved: Arc::default(),
         }
+    }
+
+    /// Whether so much is here that it goes to the landing thread, whatever follows.
+    pub(super) fn is_handful(&self) -> bool {
+        let bytes = self.here.iter().map(|arrived| arrived.bytes.len());
+        self.here.len() >= HAND || bytes.sum::<usize>() >= HAND_BYTES
     }
 
     /// A line broke: what was asked for has to be asked for again.

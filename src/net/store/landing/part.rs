@@ -169,6 +169,13 @@ impl Part {
 
     /// Gives an `O_TMPFILE` a name; a taken one is `EEXIST`.
     fn link(&self, name: &str) -> rustix::io::Result<()> {
+        // By the descriptor itself, which Linux 6.10 allows its opener; before, and for
+        // one that is not, that is `ENOENT` (linkat(2)), and /proc knows a way round.
+        #[cfg(target_os = "linux")]
+        match linkat(&*self.file, "", &*self.dir, name, AtFlags::EMPTY_PATH) {
+            Err(Errno::NOENT | Errno::INVAL | Errno::PERM) => {}
+            done => return done,
+        }
         let path = proc_path(&*self.file);
         linkat(
             CWD,
