@@ -107,12 +107,8 @@ impl Sealed {
     }
 
     pub(super) async fn write_some(&self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-        self.flush(socket).await?;
-        let taken = lock(&self.session).seal(bytes)?;
-        // Whoever drops this here comes again with the same bytes: they are sealed already.
-        self.flush(socket).await?;
-        lock(&self.session).untold -= taken;
-        Ok(taken)
+        let slice = &bytes[..bytes.len().min(SLICE)];
+        self.write_slices(socket, &[IoSlice::new(slice)]).await
     }
 
     pub(super) async fn write_slices(
@@ -121,16 +117,10 @@ impl Sealed {
         slices: &[IoSlice<'_>],
     ) -> io::Result<usize> {
         self.flush(socket).await?;
-        let mut room = SLICE;
-        let fits = slices.iter().take_while(|slice| {
-            let fits = room > 0;
-            room = room.saturating_sub(slice.len());
-            fits
-        });
-        // The last of them may be longer than the room: the session's own limit cuts it.
-        let slices = &slices[..fits.count()];
-        let taken = lock(&self.session).tls.writer().write_vectored(slices)?;
+        let taken = lock(&self.session).seal(slices)?;
+        // Whoever drops this here comes again with the same bytes: they are sealed already.
         self.flush(socket).await?;
+        lock(&self.session).untold -= taken;
         Ok(taken)
     }
 
@@ -157,13 +147,21 @@ impl Sealed {
 }
 
 impl Session {
-    /// Encrypts the front of `bytes`, unless that was done when they came before.
-    fn seal(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    /// Encrypts the front of what is here, unless that was done when it came before.
+    fn seal(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         if self.untold == 0 {
-            let slice = &bytes[..bytes.len().min(SLICE)];
-            self.untold = self.tls.writer().write(slice)?;
+            let mut room = SLICE;
+            let fits = slices.iter().take_while(|slice| {
+                let fits = room > 0;
+                room = room.saturating_sub(slice.len());
+                fits
+            });
+            // The last of them may be longer than the room: the session's own limit cuts it.
+            let slices = &slices[..fits.count()];
+            self.untold = self.tls.writer().write_vectored(slices)?;
         }
-        Ok(self.untold.min(bytes.len()))
+        let here: usize = slices.iter().map(|slice| slice.len()).sum();
+        Ok(self.untold.min(here))
     }
 
     /// Gives rustls ciphertext that is here until it has a record or wants more.
