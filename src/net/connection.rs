@@ -52,7 +52,7 @@ use crate::event::Started;
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pipe::Pipe;
 use crate::net::porter::Porter;
-use crate::net::pump::{Intake, Outlet, Way};
+use crate::net::pump::{Crowd, Intake, Outlet, Way};
 use crate::net::server::Limits;
 use crate::net::store::Store;
 use crate::net::store::landing::Landing;
@@ -82,6 +82,8 @@ pub struct Context {
     pub landing: Option<Arc<Landing>>,
     /// The trees of served files.
     pub forest: Arc<Forest>,
+    /// The streams that come in.
+    pub crowd: Arc<Crowd>,
     /// What peers have left unfinished.
     pub tab: Arc<Tab>,
     /// Who lets people in; `None` where no TLS is spoken.
@@ -159,6 +161,7 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
     let mut talk = Talk {
         outlet: Outlet::new(Arc::clone(&pipe), guard.dials_arc(), context.way),
         pipe,
+        intake: Intake::among(&context.crowd),
         context,
         input: Vec::new(),
         wants: None,
@@ -167,7 +170,6 @@ pub async fn serve(socket: TcpStream, mut guard: ConnGuard, speak: Speak, contex
         first_read: None,
         pending: Vec::new(),
         ahead: None,
-        intake: Intake::default(),
         doubt: Doubt::Clear,
         hushed: false,
         standing: Standing::Nobody,
@@ -227,7 +229,7 @@ impl Talk {
             }
             if self.input.is_empty() && self.ahead.is_none() {
                 self.outlet.rest();
-                self.intake = Intake::default();
+                self.intake = Intake::among(&self.context.crowd);
                 self.input = Vec::new();
             }
             guard.dials().set_phase(Phase::Idle);

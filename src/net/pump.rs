@@ -22,7 +22,7 @@ use tokio::io::Interest;
 use tokio::task::{spawn_blocking, yield_now};
 
 pub use self::desk::Desk;
-pub use self::intake::{Intake, Order, Taken, Unreceived};
+pub use self::intake::{Crowd, Intake, Order, Taken, Unreceived};
 use crate::meter::Dials;
 use crate::net::hub::XferGuard;
 use crate::net::pipe::Pipe;

@@ -141,6 +141,7 @@ pub async fn run(serve: Serve, hub: Arc<Hub>, commands: UnboundedReceiver<Comman
             rights: serve.rights,
             landing: serve.landing,
             forest: Arc::default(),
+            crowd: Arc::default(),
             tab: Arc::default(),
             porter: serve.porter,
             leaving: closing.clone(),

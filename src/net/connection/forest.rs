@@ -25,7 +25,7 @@ const KEPT: usize = 16 << 20;
 const SEATS: usize = 2;
 /// Turns of small files that may be held in memory at the same time, in the whole server:
 /// some 1 MiB each, for as long as a peer takes to read or send them.
-const TURNS: usize = 64;
+const TURNS: usize = 16;
 /// Blocks hashed before it is looked whether anybody still waits.
 const SLICE: u64 = 8;
 /// Bytes read from the disk at once.

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -20,10 +21,46 @@ use crate::net::pipe::Pipe;
 use crate::net::store::landing::{Parcel, Part, Unlanded};
 use crate::net::tree::BlockHasher;
 
-/// Bytes received before they are handed to the disk: a stream holds two of these, 2 MiB.
-/// Each hand-over is two wake-ups, and on a busy machine two waits for a processor: half
+/// Bytes received before they are handed to the disk, where few streams come in: each
+/// holds two of these, 2 MiB. Each hand-over is two wake-ups, and on a busy machine two waits for a processor: half
 /// of it was a third slower there (tmpfs, median of 7 rounds, load 12).
 pub(super) const INTAKE: usize = 1 << 20;
+/// Bytes in the buffers of all streams that come in, as far as [`LEAST`] allows: more than
+/// eight of them take less at once.
+const BUDGET: usize = 16 << 20;
+/// The least a stream receives before it is handed to the disk, in bytes.
+const LEAST: usize = 64 << 10;
+
+/// How many streams come in, so that a hundred of them do not hold a hundred times as much
+/// memory as one.
+#[derive(Debug, Default)]
+pub struct Crowd(AtomicUsize);
+
+impl Crowd {
+    /// Bytes one stream may receive before they are handed on.
+    fn share(&self) -> usize {
+        let streams = self.0.load(Relaxed).max(1);
+        let share = BUDGET / (2 * streams);
+        // Whole pages.
+        (share & !0xFFF).clamp(LEAST, INTAKE)
+    }
+}
+
+/// One of the crowd, until it is dropped.
+struct Member<'c>(&'c Crowd);
+
+impl<'c> Member<'c> {
+    fn of(crowd: &'c Crowd) -> Self {
+        crowd.0.fetch_add(1, Relaxed);
+        Self(crowd)
+    }
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Relaxed);
+    }
+}
 
 /// Why a file stopped coming in.
 #[derive(Debug)]
@@ -106,11 +143,20 @@ pub struct Taken<S = Part> {
 /// The receiving end of one stream: two buffers, one at the socket, one at the disk.
 #[derive(Debug, Default)]
 pub struct Intake {
+    crowd: Arc<Crowd>,
     /// Empty buffers; with those in use there are never more than two.
     spare: Vec<Vec<u8>>,
 }
 
 impl Intake {
+    /// One of these streams.
+    pub fn among(crowd: &Arc<Crowd>) -> Self {
+        Self {
+            crowd: Arc::clone(crowd),
+            spare: Vec::new(),
+        }
+    }
+
     /// Takes a stretch off the socket (what is left over in `input` first) into the part.
     pub async fn run<S: Sink, F: Fn(u64)>(
         &mut self,
@@ -119,6 +165,8 @@ impl Intake {
         part: S,
         mut order: Order<'_, F>,
     ) -> Taken<S> {
+        let crowd = Arc::clone(&self.crowd);
+        let _member = Member::of(&crowd);
         let end = order.at.saturating_add(order.len);
         let mut taken = Taken {
             part: Some(part),
@@ -129,7 +177,9 @@ impl Intake {
         let mut filling = self.spare.pop().unwrap_or_default();
         let mut writing = None;
         while taken.at < end && taken.outcome.is_ok() {
-            taken.outcome = fill(pipe, input, &mut filling, end - taken.at, &order).await;
+            let goal = usize::try_from(end - taken.at).unwrap_or(INTAKE);
+            let goal = goal.min(crowd.share());
+            taken.outcome = fill(pipe, input, &mut filling, goal, &order).await;
             // One write at a time keeps them in order and the memory at two buffers.
             self.settle(&mut writing, &mut taken).await;
             if filling.is_empty() || matches!(taken.outcome, Err(Unreceived::Disk(_))) {
@@ -218,16 +268,16 @@ pub(super) fn write_behind<S: Sink>(mut load: Load<S>, at: u64) -> JoinHandle<Wr
     })
 }
 
-/// Fills a buffer up to [`INTAKE`] or `want` bytes, whichever is less: few large
-/// writes beat many small ones.
+/// Fills an empty buffer up to `goal` bytes: few large writes beat many small ones.
 async fn fill<F: Fn(u64)>(
     pipe: &Pipe,
     input: &mut Vec<u8>,
     buffer: &mut Vec<u8>,
-    want: u64,
+    goal: usize,
     order: &Order<'_, F>,
 ) -> Result<(), Unreceived> {
-    let goal = usize::try_from(want).unwrap_or(INTAKE).min(INTAKE);
+    // What it held while fewer streams came in goes back.
+    buffer.shrink_to(goal.max(LEAST));
     // Exactly: growing by doubling could take twice the bound.
     buffer.reserve_exact(goal);
     if !input.is_empty() {
@@ -249,4 +299,27 @@ async fn fill<F: Fn(u64)>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_streams_hold_less_each() {
+        let crowd = Crowd::default();
+        let mut members = Vec::new();
+        for (streams, share) in [
+            (1, INTAKE),
+            (8, INTAKE),
+            (16, INTAKE / 2),
+            (100, 80 << 10),
+            (1_000, LEAST),
+        ] {
+            members.resize_with(streams, || Member::of(&crowd));
+            assert_eq!(crowd.share(), share, "{streams}");
+        }
+        drop(members);
+        assert_eq!(crowd.share(), INTAKE);
+    }
 }

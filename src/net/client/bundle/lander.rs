@@ -89,16 +89,14 @@ struct Shelf {
 impl Shelf {
     fn run(mut self, mut arriving: Receiver<Vec<Arrived>>) {
         loop {
-            let handful = match &self.open {
-                None => arriving.blocking_recv(),
-                Some(_) => match self.wait(&mut arriving) {
-                    Ok(handful) => handful,
-                    // A line may be silent for long; what is here is not to wait for it.
-                    Err(_) => {
-                        self.commit();
-                        continue;
-                    }
-                },
+            let handful = if self.open.is_none() {
+                arriving.blocking_recv()
+            } else if let Ok(handful) = self.wait(&mut arriving) {
+                handful
+            } else {
+                // A line may be silent for long; what is here is not to wait for it.
+                self.commit();
+                continue;
             };
             let Some(handful) = handful else { break };
             if self.open.is_none() {
