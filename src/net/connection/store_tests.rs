@@ -752,7 +752,8 @@ async fn frames_out_of_order_end_the_connection_and_keep_no_file() {
                 }
             }
         }
-        deck.send(&out).await;
+        // It may be closed before all of that is taken.
+        let _ = timeout(DEADLINE, deck.peer.write_all(&out)).await.unwrap();
         let mut rest = Vec::new();
         let _ = timeout(DEADLINE, deck.peer.read_to_end(&mut rest))
             .await

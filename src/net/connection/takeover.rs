@@ -16,6 +16,8 @@ use crate::net::wire::codec::{Refusal, ServerCodec};
 
 /// An upload of which nothing has come for so long may be taken over by its own sender.
 const SILENT: Duration = Duration::from_secs(3);
+/// How often it is looked at: what was still on its way may come while the first look lasts.
+const LOOKS: u32 = 2;
 /// How often it is looked whether the old connection has let go, and how many times.
 const FREE_LOOK: Duration = Duration::from_millis(50);
 const FREED: u32 = 40;
@@ -35,14 +37,23 @@ impl Talk {
         let Some(old) = self.context.tab.find(&order) else {
             return Ok(Err(busy));
         };
-        let (moved, quiet) = old.moved();
-        let rest = sleep(SILENT.saturating_sub(quiet));
-        self.waiting(guard, codec, (0, size), rest).await?;
-        // Where all of it has come the disk is at work.
-        if old.moved().0 != moved || old.is_over() {
-            return Ok(Err(busy));
+        let mut silent = false;
+        for _ in 0..LOOKS {
+            let (moved, quiet) = old.moved();
+            let rest = sleep(SILENT.saturating_sub(quiet));
+            self.waiting(guard, codec, (0, size), rest).await?;
+            silent = old.moved().0 == moved;
+            if silent {
+                break;
+            }
         }
-        old.displace();
+        // Where it is over already, it has ended meanwhile, or the disk is at work.
+        if !old.is_over() {
+            if !silent {
+                return Ok(Err(busy));
+            }
+            old.displace();
+        }
         // It holds the part.
         drop(old);
         for _ in 0..FREED {
