@@ -23,6 +23,8 @@ pub struct Remote {
     pub link: Link,
     /// When that was told.
     pub link_since: Duration,
+    /// Why it was lost at first, since it was there last.
+    pub lost: Option<DisplayName>,
     /// The folder being looked at.
     pub folder: Folder,
     /// The server's newest answer to a rename or to a call for help.
@@ -50,6 +52,7 @@ impl Default for Remote {
         Self {
             link: Link::Connecting,
             link_since: Duration::ZERO,
+            lost: None,
             folder: Folder::default(),
             answer: None,
             help: None,
@@ -207,6 +210,11 @@ impl Remote {
     pub(crate) fn apply(&mut self, what: &What, now: Duration) {
         match what {
             What::Link(link) => {
+                match link {
+                    Link::Ready { .. } => self.lost = None,
+                    Link::Lost { why, .. } => drop(self.lost.get_or_insert_with(|| why.clone())),
+                    Link::Connecting => {}
+                }
                 self.link = link.clone();
                 self.link_since = now;
             }

@@ -294,11 +294,19 @@ fn empty_remote(model: &Model, files: &FileList) -> Why {
     let wait = spinner(model);
     match (&model.remote.link, &folder.state) {
         (Link::Lost { why, .. }, _) => {
-            let then = match model.remote.again(model.now) {
+            let again_in = model.remote.again(model.now);
+            let then = match again_in {
                 Some(left) => format!("{}; ctrl-r tries now", again(left)),
                 None => "ctrl-r tries again".to_owned(),
             };
-            (format!("✗ {why}"), then, Tone::Bad)
+            let words = match &model.remote.lost {
+                // Why it went says more than why it is not back; what ends all says it all.
+                Some(first) if first != why && again_in.is_some() => {
+                    format!("✗ {first}; now: {why}")
+                }
+                _ => format!("✗ {why}"),
+            };
+            (words, then, Tone::Bad)
         }
         (_, ListingState::Failed(why)) => bad(why, "ctrl-r tries again, h goes out"),
         (Link::Connecting, _) => {
