@@ -17,7 +17,7 @@ use super::leave::{lost, out_of_time};
 use super::receive::{LIFE_LOOK, Unkept, at_work};
 use super::{Over, Talk};
 use crate::entity::{Root, Rule};
-use crate::meter::Progress;
+use crate::event::Started;
 use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::pump::{Order, Unreceived};
 use crate::net::store::landing::Unlanded;
@@ -50,16 +50,51 @@ pub(super) struct Stream<'a> {
     pub xfer: &'a XferGuard,
     /// The blocks it may bring.
     pub scope: Span,
-    pub part: Part,
+    pub part: Part<'a>,
 }
 
 /// Whether a connection brings an upload or a share of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
     /// Whatever no share has in hand.
     Whole,
     /// Its blocks are in its hand for as long as it runs.
-    Share,
+    Share(&'a Beside),
+}
+
+/// A share's mark on the dial of the whole, as long as it lives.
+#[derive(Debug)]
+pub(super) struct Beside {
+    whole: Arc<Started>,
+    /// Bytes of a block that is not sealed: they have to come again if it never is.
+    unsealed: AtomicU64,
+}
+
+impl Beside {
+    pub(super) fn new(whole: Arc<Started>) -> Self {
+        whole.progress.join();
+        Self {
+            whole,
+            unsealed: AtomicU64::new(0),
+        }
+    }
+
+    fn count(&self, bytes: u64) {
+        self.unsealed.fetch_add(bytes, Relaxed);
+        self.whole.progress.add_beside(bytes);
+    }
+
+    fn settle(&self, bytes: u64) {
+        self.unsealed.fetch_sub(bytes, Relaxed);
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        let unsealed = self.unsealed.load(Relaxed);
+        self.whole.progress.take_back_beside(unsealed);
+        self.whole.progress.part();
+    }
 }
 
 impl Stream<'_> {
@@ -68,31 +103,34 @@ impl Stream<'_> {
         self.joint.missing(self.scope)
     }
 
-    /// The dial of the whole, where this is a share of it.
-    fn whole(&self) -> Option<&Progress> {
-        let whole = self.joint.whole().filter(|_| self.part == Part::Share);
-        whole.map(|whole| &*whole.progress)
-    }
-
     fn count(&self, bytes: u64) {
         self.joint.stir();
         self.xfer.add(bytes);
-        if let Some(whole) = self.whole() {
-            whole.add_beside(bytes);
+        if let Part::Share(beside) = self.part {
+            beside.count(bytes);
         }
     }
 
+    /// A block has to come again.
     fn take_back(&self, bytes: u64) {
         self.xfer.started().progress.take_back(bytes);
-        if let Some(whole) = self.whole() {
-            whole.take_back_beside(bytes);
+        if let Part::Share(beside) = self.part {
+            beside.settle(bytes);
+            beside.whole.progress.take_back_beside(bytes);
         }
     }
 
-    fn verify(&self, bytes: u64) {
-        self.xfer.started().progress.verify(bytes);
-        if let Some(whole) = self.whole() {
-            whole.verify(bytes);
+    /// A block is here; whether it agrees with its value.
+    fn seal(&self, bytes: u64, agrees: bool) {
+        let verify = |started: &Started| {
+            if agrees {
+                started.progress.verify(bytes);
+            }
+        };
+        verify(self.xfer.started());
+        if let Part::Share(beside) = self.part {
+            beside.settle(bytes);
+            verify(&beside.whole);
         }
     }
 }
@@ -116,7 +154,7 @@ impl Talk {
                     }
                     piece = self.next_beside(guard, codec, stream) => piece?,
                 },
-                Part::Share => tokio::select! {
+                Part::Share(_) => tokio::select! {
                     biased;
                     () = stream.joint.over() => return Err(Unkept::Lost(left_behind())),
                     piece = self.next_piece(guard, codec) => piece?,
@@ -210,7 +248,7 @@ impl Talk {
         let joint = stream.joint;
         let hand = match stream.part {
             Part::Whole => joint.hold_missing(index).map(Some),
-            Part::Share => (!joint.has(index)).then_some(None),
+            Part::Share(_) => (!joint.has(index)).then_some(None),
         };
         let Some(hand) = hand else {
             self.forget_run(guard, len).await?;
@@ -226,7 +264,7 @@ impl Talk {
             patience: self.context.limits.stall,
             stop: match stream.part {
                 Part::Whole => joint.displaced(),
-                Part::Share => joint.end(),
+                Part::Share(_) => joint.end(),
             },
             count: |read: u64| {
                 let before = came.fetch_add(read, Relaxed);
@@ -258,7 +296,7 @@ impl Talk {
             Err(Unreceived::Stalled) => Err(Unkept::Lost(out_of_time(guard, Rule::Stall).await)),
             Err(Unreceived::Stopped) => Err(Unkept::Lost(match stream.part {
                 Part::Whole => given_away(guard).await,
-                Part::Share => left_behind(),
+                Part::Share(_) => left_behind(),
             })),
         }
     }
@@ -288,6 +326,7 @@ async fn seal(
     let Some(value) = value else {
         // Nothing is checked; that it came is all that is known.
         joint.learn(index, [0; 32]);
+        stream.seal(len, false);
         return Ok(());
     };
     if joint.remembers() {
@@ -297,7 +336,7 @@ async fn seal(
             .map_err(Unkept::Disk)?;
     }
     joint.learn(index, value);
-    stream.verify(len);
+    stream.seal(len, true);
     Ok(())
 }
 

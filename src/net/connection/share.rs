@@ -8,32 +8,15 @@ use std::sync::Arc;
 
 use super::incoming::Order;
 use super::joint::Joint;
-use super::pieces::{Part, Stream};
+use super::pieces::{Beside, Part, Stream};
 use super::right::Right;
 use super::store::cut_off;
 use super::{Over, Talk};
 use crate::entity::Direction;
-use crate::event::Started;
 use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
 use crate::net::store::Denied;
 use crate::net::tree::BLOCK;
 use crate::net::wire::codec::{After, Refusal, Reply, ServerCodec, Span};
-
-/// Counts a connection in, as long as it lives.
-struct Joined(Arc<Started>);
-
-impl Joined {
-    fn new(whole: &Arc<Started>) -> Self {
-        whole.progress.join();
-        Self(Arc::clone(whole))
-    }
-}
-
-impl Drop for Joined {
-    fn drop(&mut self) {
-        self.0.progress.part();
-    }
-}
 
 impl Talk {
     /// Takes a share of an upload in.
@@ -55,7 +38,7 @@ impl Talk {
             Ok(found) => found,
             Err(denied) => return self.refuse(guard, codec, order.path, denied).await,
         };
-        let _joined = Joined::new(&whole);
+        let beside = Beside::new(whole);
         let blocks = joint.here(share);
         let xfer = begin_transfer(guard, codec, &order, &joint, share);
         self.last = Some(Arc::clone(xfer.started()));
@@ -63,7 +46,7 @@ impl Talk {
             joint: &joint,
             xfer: &xfer,
             scope: share,
-            part: Part::Share,
+            part: Part::Share(&beside),
         };
         let taken = match self.say(guard, codec, &Reply::Here { blocks }).await {
             Ok(_) => {

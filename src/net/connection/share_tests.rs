@@ -133,6 +133,22 @@ async fn the_dial_of_the_whole_counts_its_shares() {
     assert_eq!(one.close(&content).await, Answer::Done);
     assert_eq!(whole.progress.done(), 2 * BLOCK);
     assert_eq!(whole.progress.streams(), 1);
+    // What is cut in the middle of a block does not count.
+    let mut cut = bench.greet().await;
+    assert_eq!(cut.ask(&share(&content, 0, 1)).await, here(&[]));
+    let half = cut.block_bytes(&content, 0, None);
+    cut.send(&half[..B / 2]).await;
+    let deadline = tokio::time::Instant::now() + DEADLINE;
+    while whole.progress.done() == 2 * BLOCK {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    drop(cut);
+    while whole.progress.streams() > 1 {
+        assert!(tokio::time::Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(whole.progress.done(), 2 * BLOCK);
     main.block(&content, 0, None).await;
     assert_eq!(main.close(&content).await, stored(&content));
     assert_eq!(whole.progress.done(), 3 * BLOCK);

@@ -200,7 +200,7 @@ impl Talk {
                 Err(Unkept::Disk(error)) => return Ok(Err(No::Midway(kept(&error)))),
                 Err(why) => return Err(why.into()),
             };
-            if stream.part == Part::Whole {
+            if let Part::Whole = stream.part {
                 // Its sender waits for its shares: those that are left have lost theirs.
                 at_work(guard, stream.joint.close()).await;
             }
