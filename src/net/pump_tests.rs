@@ -6,6 +6,7 @@
     reason = "a test that cannot set its scene has failed"
 )]
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -32,52 +33,59 @@ const AHEAD: u64 = 8 << 20;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_write_is_not_counted_and_nothing_is_written_behind_it() {
     let memory = Path::new("/dev/shm");
-    let Ok(dir) = TempDir::new_in(memory) else {
-        eprintln!("skipped: needs /dev/shm");
+    for _ in 0..10 {
+        let Ok(dir) = TempDir::new_in(memory) else {
+            eprintln!("skipped: needs /dev/shm");
+            return;
+        };
+        let free = || {
+            let stat = rustix::fs::statvfs(memory).unwrap();
+            stat.f_bavail * stat.f_frsize
+        };
+        let before = free();
+        // Room for one reservation and about half of what comes behind it.
+        let floor = Floor::Bytes(before - AHEAD - (4 << 20));
+        let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
+        let part = landing.begin("a", None).unwrap();
+        let (mut peer, pipe) = ends().await;
+        let sending = tokio::spawn(async move {
+            let _ = peer.write_all(&vec![7; 8 << 20]).await;
+            peer
+        });
+        let at = AHEAD - 2 * INTAKE as u64;
+        let stop = CancellationToken::new();
+        let order = Order {
+            at,
+            len: 8 << 20,
+            patience: PATIENCE,
+            stop: &stop,
+            count: |_| {},
+            hasher: None,
+        };
+        let taken = Intake::default()
+            .run(&pipe, &mut Vec::new(), part, order)
+            .await;
+        drop(pipe);
+        sending.await.unwrap();
+        let part = taken.part.unwrap();
+        let written = part.file().metadata().unwrap();
+        if before.abs_diff(free() + written.blocks() * 512) > 1 << 20 {
+            // Others take and give there as well: nothing is proved by that.
+            continue;
+        }
+        assert!(
+            matches!(taken.outcome, Err(Unreceived::Disk(Unlanded::Full { .. }))),
+            "{:?}",
+            taken.outcome
+        );
+        assert!(
+            taken.at >= AHEAD,
+            "two pieces fitted, and more than was reserved ahead"
+        );
+        assert_eq!(written.len(), taken.at);
         return;
-    };
-    let stat = rustix::fs::statvfs(dir.path()).unwrap();
-    let free = stat.f_bavail * stat.f_frsize;
-    // Room for one reservation and about half of what comes behind it.
-    let floor = Floor::Bytes(free - AHEAD - (4 << 20));
-    let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
-    let part = landing.begin("a", None).unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut peer = TcpStream::connect(listener.local_addr().unwrap())
-        .await
-        .unwrap();
-    let (socket, _) = listener.accept().await.unwrap();
-    let pipe = Pipe::plain(socket);
-    let sending = tokio::spawn(async move {
-        let _ = peer.write_all(&vec![7; 8 << 20]).await;
-        peer
-    });
-    let at = AHEAD - 2 * INTAKE as u64;
-    let stop = CancellationToken::new();
-    let order = Order {
-        at,
-        len: 8 << 20,
-        patience: Duration::from_secs(20),
-        stop: &stop,
-        count: |_| {},
-        hasher: None,
-    };
-    let taken = Intake::default()
-        .run(&pipe, &mut Vec::new(), part, order)
-        .await;
-    assert!(
-        matches!(taken.outcome, Err(Unreceived::Disk(Unlanded::Full { .. }))),
-        "{:?}",
-        taken.outcome
-    );
-    assert!(
-        taken.at >= AHEAD,
-        "two pieces fitted, and more than was reserved ahead"
-    );
-    let part = taken.part.unwrap();
-    assert_eq!(part.file().metadata().unwrap().len(), taken.at);
-    drop(pipe);
-    sending.await.unwrap();
+    }
+    unreachable!("others never leave the memory disk alone");
 }
 
 /// Long enough for every test: only a failure waits for it.

@@ -42,6 +42,9 @@ use crate::net::store::Fate;
 use crate::net::tree::blocks;
 use crate::net::wire::codec::{Answer, Check, Pace, Refusal, Request, Stored};
 
+/// How often blocks are sent again before the server is not believed any more.
+const ROUNDS: u32 = 8;
+
 /// One upload to be done.
 #[derive(Debug)]
 pub(super) struct Push {
@@ -146,13 +149,19 @@ impl Push {
             .collect();
         // What is there already is read for the root alone, beside what is sent.
         let behind = self.hash_behind(course, &here);
+        let mut rounds = 0;
         loop {
             if let Some(refusal) = self.payload(&mut tap, course, &missing).await? {
                 return self.refused(refusal);
             }
             course.end = End::Said;
             match tap.hear().await? {
+                Answer::Again { .. } if rounds == ROUNDS => {
+                    let words = "the server wants the same blocks again and again";
+                    return Err(Stop::Failed(Failure::new("corrupt", words)));
+                }
                 Answer::Again { blocks } => {
+                    rounds += 1;
                     missing = blocks_of(&blocks, course.source.size)?;
                     if let Some(xfer) = &course.xfer {
                         let bytes = bytes(&missing, course.source.size);

@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use super::ROUNDS;
 use super::course::{blocks_of, bytes};
 use super::freight::{Freight, Hand, Supply};
 use super::local::terms;
@@ -87,7 +88,7 @@ impl Share {
             }
             _ => return Err(Stop::Failed(Failure::unexpected())),
         }
-        loop {
+        for _ in 0..=ROUNDS {
             let refused = match freight.send(tap, hand).await? {
                 None => freight.end(tap, Ok(None)).await?,
                 refused => refused,
@@ -114,6 +115,10 @@ impl Share {
                 _ => return Err(Stop::Failed(Failure::unexpected())),
             }
         }
+        Err(Stop::Broke(Failure::new(
+            "corrupt",
+            "the server wants the same blocks again and again",
+        )))
     }
 }
 

@@ -169,28 +169,46 @@ fn a_tree_of_small_folders_is_one_batch() {
     }
 }
 
+/// Free bytes of the memory disk.
+fn free() -> u64 {
+    let stat = rustix::fs::statvfs("/dev/shm").unwrap();
+    stat.f_bavail * stat.f_frsize
+}
+
 #[test]
 fn the_floor_is_kept_though_it_is_not_looked_at_for_every_file() {
-    let Ok(dir) = TempDir::new_in("/dev/shm") else {
-        return;
-    };
-    let stat = rustix::fs::statvfs(dir.path()).unwrap();
-    let free = stat.f_bavail * stat.f_frsize;
-    let floor = Floor::Bytes(free.saturating_sub(40 << 20));
-    let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
-    let landing = Arc::new(landing);
-    let mut batch = landing.batch();
-    let content = vec![1; 1 << 20];
-    let mut added = 0;
-    let refused = loop {
-        match batch.add(&format!("f{added}"), &content, None, None) {
-            Ok(()) => added += 1,
-            Err(refused) => break refused,
+    for _ in 0..10 {
+        let Ok(dir) = TempDir::new_in("/dev/shm") else {
+            return;
+        };
+        let before = free();
+        let floor = Floor::Bytes(before.saturating_sub(40 << 20));
+        let landing = Landing::open(dir.path(), Dotfiles::Hidden, floor, Make::Best).unwrap();
+        let landing = Arc::new(landing);
+        let mut batch = landing.batch();
+        let content = vec![1; 1 << 20];
+        let mut added = 0;
+        let refused = loop {
+            match batch.add(&format!("f{added}"), &content, None, None) {
+                Ok(()) if added < 100 => added += 1,
+                Ok(()) => break None,
+                Err(refused) => break Some(refused),
+            }
+        };
+        let ours = added as u64 * content.len() as u64;
+        if before.abs_diff(free() + ours) > 2 << 20 {
+            // Others take and give there as well: nothing is proved by that.
+            continue;
         }
-        assert!(added < 45, "40 MiB are above the floor");
-    };
-    assert!(matches!(refused, Unlanded::Full { .. }), "{refused:?}");
-    assert_eq!(batch.commit().len(), added);
+        assert!(added < 45, "40 MiB are above the floor, not {added}");
+        assert!(
+            matches!(refused, Some(Unlanded::Full { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(batch.commit().len(), added);
+        return;
+    }
+    unreachable!("others never leave the memory disk alone");
 }
 
 /// `cargo test --release --features heavy --lib batch -- --nocapture` prints what it takes,
