@@ -680,7 +680,45 @@ async fn a_large_file_comes_over_four_lines() {
     assert!(bench.read("a") == whole);
     let mut offsets: Vec<u64> = world.fetches().iter().map(|fetch| fetch.0).collect();
     offsets.sort_unstable();
-    assert_eq!(offsets, [0, 5 * BLOCK, 10 * BLOCK, 15 * BLOCK]);
+    assert_eq!(offsets, [0, 5 * BLOCK, 9 * BLOCK, 13 * BLOCK]);
+    bench.leave().await;
+}
+
+/// What one file gives back, another that runs already takes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_takes_the_lines_that_another_gives_back() {
+    let held = [("a", pattern(65 << 20)), ("b", pattern(130 << 20))];
+    let (_, addr) = World::serve(&held, |_, _| Fault::None);
+    let means = Means {
+        limit: Some(60 << 20),
+        ..Means::default()
+    };
+    let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
+    bench.fetch(&["a", "b"]);
+    let begun = |what: &What| match what {
+        What::TransferStarted(started) if started.path.as_str() == Some("b") => {
+            Some(Arc::clone(started))
+        }
+        _ => None,
+    };
+    let started = bench.hears(begun).await;
+    let seen = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while started.progress.done() < 130 << 20 {
+            let streams = started.progress.streams();
+            if seen.last() != Some(&streams) {
+                seen.push(streams);
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        seen
+    });
+    assert_eq!(bench.ended(1).await, WELL);
+    assert_eq!(bench.ended(2).await, WELL);
+    let seen = seen.await.unwrap();
+    let first = seen.iter().find(|streams| **streams > 0);
+    assert_eq!(first, Some(&1), "the other has all there are: {seen:?}");
+    assert!(seen.contains(&4), "{seen:?}");
     bench.leave().await;
 }
 

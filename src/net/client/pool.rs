@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::dial::{Failure, Line, Patience, Target};
 use super::limit::Limit;
@@ -109,14 +110,23 @@ impl Pool {
         }
     }
 
-    /// Leave for further lines beside the first, for a file that may have `streams` in all
-    /// and of which so many bytes are missing.
-    pub(super) fn extras(&self, streams: usize, missing: u64) -> Vec<OwnedSemaphorePermit> {
-        if missing < LARGE {
-            return Vec::new();
+    /// How many lines a file may have in all that may have `streams` and of which so many
+    /// bytes are missing.
+    pub(super) const fn lines(streams: usize, missing: u64) -> usize {
+        if missing < LARGE || streams == 0 {
+            return 1;
         }
-        let extra = || Arc::clone(&self.extras).try_acquire_owned().ok();
-        (1..streams).map_while(|_| extra()).collect()
+        streams
+    }
+
+    /// Leave for a line beside a file's first, as soon as another file gives it back;
+    /// `None` if that takes until `enough`.
+    pub(super) async fn extra(&self, enough: &CancellationToken) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = enough.cancelled() => None,
+            extra = Arc::clone(&self.extras).acquire_owned() => extra.ok(),
+        }
     }
 
     /// Lets every kept line go.

@@ -285,24 +285,29 @@ impl Pull {
     async fn gather(&self, goods: &Arc<Goods>, first: Option<Tap>) -> Result<(), Stop> {
         let missing = goods.plan().missing_bytes();
         let mut streams = JoinSet::new();
-        let extras = self.pool.extras(self.streams, missing);
-        goods.plan().share(extras.len() + 1);
+        let lines = Pool::lines(self.streams, missing);
+        goods.plan().share(lines);
         if !goods.plan().is_done() || goods.seen.size == 0 {
             let stretch = Stretch::new(Arc::clone(goods));
             streams.spawn(stretch.run(first));
         } else if let Some(tap) = first {
             self.pool.keep(tap);
         }
-        for extra in extras {
+        let enough = CancellationToken::new();
+        for _ in 1..lines {
+            let (pool, enough) = (Arc::clone(&self.pool), enough.clone());
             let stretch = Stretch::new(Arc::clone(goods));
             streams.spawn(async move {
-                let done = stretch.run(None).await;
-                drop(extra);
-                done
+                match pool.extra(&enough).await {
+                    Some(_extra) => stretch.run(None).await,
+                    None => Ok(()),
+                }
             });
         }
         let mut broke = None;
         while let Some(done) = streams.join_next().await {
+            // Nothing is left to be taken, or the server is gone: no line more.
+            enough.cancel();
             match done {
                 Ok(Ok(())) => {}
                 // The others go on with what they have, and take up its rest.

@@ -262,8 +262,9 @@ impl Push {
         missing: &[u64],
     ) -> Result<Option<Refusal>, Stop> {
         let freight = self.freight(course, missing)?;
-        let mut shares = self.shares(&freight, bytes(missing, course.source.size));
-        let sent = self.all(tap, &freight, &mut shares).await;
+        let enough = CancellationToken::new();
+        let mut shares = self.shares(&freight, bytes(missing, course.source.size), &enough);
+        let sent = self.all(tap, &freight, &mut shares, &enough).await;
         // None is left behind: what it counts would be counted twice.
         shares.shutdown().await;
         if let Some(refusal) = sent? {
@@ -294,21 +295,28 @@ impl Push {
         }))
     }
 
-    /// As many lines beside the first as a large file may have.
-    fn shares(&self, freight: &Arc<Freight>, missing: u64) -> JoinSet<Result<(), Stop>> {
+    /// As many lines beside the first as a large file may have, each as soon as there is
+    /// leave for it.
+    fn shares(
+        &self,
+        freight: &Arc<Freight>,
+        missing: u64,
+        enough: &CancellationToken,
+    ) -> JoinSet<Result<(), Stop>> {
         let mut shares = JoinSet::new();
-        let extras = self.pool.extras(self.streams, missing);
-        let lines = extras.len();
-        for extra in extras {
+        let lines = Pool::lines(self.streams, missing) - 1;
+        for _ in 0..lines {
+            let (pool, enough) = (Arc::clone(&self.pool), enough.clone());
             let share = Share {
                 freight: Arc::clone(freight),
                 pool: Arc::clone(&self.pool),
                 lines,
             };
             shares.spawn(async move {
-                let done = share.run().await;
-                drop(extra);
-                done
+                match pool.extra(&enough).await {
+                    Some(_extra) => share.run().await,
+                    None => Ok(()),
+                }
             });
         }
         shares
@@ -320,6 +328,7 @@ impl Push {
         tap: &mut Tap,
         freight: &Freight,
         shares: &mut JoinSet<Result<(), Stop>>,
+        enough: &CancellationToken,
     ) -> Result<Option<Refusal>, Stop> {
         let mut hand = Hand::new(freight, [], Supply::Lots);
         let mut busy = Busy::default();
@@ -327,7 +336,8 @@ impl Push {
             if let Some(refusal) = freight.send(tap, &mut hand).await? {
                 return Ok(Some(refusal));
             }
-            // Whoever ends may have left something to us.
+            // Nothing is left for who has not begun. Whoever ends may have left something to us.
+            enough.cancel();
             let done = tokio::select! {
                 done = shares.join_next() => done,
                 heard = tap.listen() => {

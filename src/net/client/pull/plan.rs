@@ -11,6 +11,8 @@ use crate::net::wire::codec::{Check, Value};
 
 /// How often a bad block comes again before the server's own tree is doubted.
 const AGAIN: u8 = 3;
+/// The smallest part of a file that is asked for by itself, in blocks: a lot is a round trip.
+const LEAST: u64 = 4;
 
 /// Blocks that follow each other, for one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct Plan {
     growing: Growing,
     done: u64,
     todo: VecDeque<Lot>,
+    /// How many lines bring them.
+    lines: u64,
     bad: HashMap<u64, u8>,
     theirs: Option<Root>,
     doubted: bool,
@@ -71,6 +75,7 @@ impl Plan {
             growing: Growing::new(size),
             done: 0,
             todo: VecDeque::new(),
+            lines: 1,
             bad: HashMap::new(),
             theirs: None,
             doubted: false,
@@ -115,9 +120,10 @@ impl Plan {
         self.done == self.size
     }
 
-    /// Splits what is missing into about as many lots as there are lines.
+    /// Lays out what is missing for so many lines: see [`Self::next`].
     pub fn share(&mut self, lines: usize) {
         self.todo.clear();
+        self.lines = lines.max(1) as u64;
         if self.size == 0 {
             self.todo.push_back(Lot {
                 first: 0,
@@ -126,26 +132,20 @@ impl Plan {
             });
             return;
         }
-        let each = self
-            .missing_bytes()
-            .div_ceil(BLOCK)
-            .div_ceil(lines.max(1) as u64)
-            .max(1);
         for span in self.growing.missing() {
             let (mut first, end) = (span.first, span.first + span.count);
             while first < end {
                 // Doubted blocks come alone: the others' tree is believed. Only what was
                 // bad is looked through: a server may announce any number of blocks.
-                let stop = end.min(first + each);
                 let doubted = self.bad.iter().filter(|(_, bad)| **bad >= AGAIN);
                 let next = doubted
                     .map(|(index, _)| *index)
-                    .filter(|index| (first..stop).contains(index))
+                    .filter(|index| (first..end).contains(index))
                     .min();
                 let (count, doubt) = match next {
                     Some(index) if index == first => (1, Doubt::Tree),
                     Some(index) => (index - first, Doubt::None),
-                    None => (stop - first, Doubt::None),
+                    None => (end - first, Doubt::None),
                 };
                 self.todo.push_back(Lot {
                     first,
@@ -157,9 +157,21 @@ impl Plan {
         }
     }
 
-    /// The next lot for a line that is free.
+    /// The next lot for a line that is free: its share of what is left, so that lots get
+    /// smaller, and all lines are done at about the same time.
     pub fn next(&mut self) -> Option<Lot> {
-        self.todo.pop_front()
+        let left: u64 = self.todo.iter().map(|lot| lot.count).sum();
+        let share = left.div_ceil(self.lines).max(LEAST);
+        let mut lot = self.todo.pop_front()?;
+        if lot.count > share {
+            self.todo.push_front(Lot {
+                first: lot.first + share,
+                count: lot.count - share,
+                doubt: lot.doubt,
+            });
+            lot.count = share;
+        }
+        Some(lot)
     }
 
     /// What a line could not bring.

@@ -14,7 +14,7 @@ fn lots(plan: &mut Plan) -> Vec<(u64, u64, Doubt)> {
 fn what_is_missing_is_split_among_the_lines() {
     let mut plan = Plan::new(SIZE);
     plan.share(4);
-    let all = [(0, 3), (3, 3), (6, 3), (9, 2)].map(|(first, count)| (first, count, Doubt::None));
+    let all = [(0, 4), (4, 4), (8, 3)].map(|(first, count)| (first, count, Doubt::None));
     assert_eq!(lots(&mut plan), all);
     for index in [0, 1, 5, 10] {
         plan.have(index, [7; 32]);
@@ -24,6 +24,17 @@ fn what_is_missing_is_split_among_the_lines() {
     let rest = [(2, 3), (6, 4)].map(|(first, count)| (first, count, Doubt::None));
     assert_eq!(lots(&mut plan), rest);
     assert_eq!(plan.next(), None);
+}
+
+#[test]
+fn lots_get_smaller_towards_the_end() {
+    let mut plan = Plan::new(64 * BLOCK);
+    plan.share(4);
+    let counts: Vec<u64> = lots(&mut plan).iter().map(|(_, count, _)| *count).collect();
+    assert_eq!(counts, [16, 12, 9, 7, 5, 4, 4, 4, 3]);
+    // Who is alone asks once.
+    plan.share(1);
+    assert_eq!(lots(&mut plan), [(0, 64, Doubt::None)]);
 }
 
 #[test]
