@@ -93,7 +93,11 @@ pub async fn run_on_terminal(handle: Handle, about: &About) -> Exit {
     let theme = if plain { Theme::plain() } else { Theme::ansi() };
     let screen = Screen::new(about.role.clone(), theme, jiff::tz::TimeZone::system());
     let app = App::new(stage, handle, about.clone(), screen);
-    app.run(EventStream::new(), words).await
+    let exit = app.run(EventStream::new(), words).await;
+    if let Exit::ScreenLost(_) = &exit {
+        terminal::deafen();
+    }
+    exit
 }
 
 fn system_words() -> io::Result<UnboundedReceiver<Word>> {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use pty::{DEADLINE, Pty, Scratch, binary, free_port};
+use pty::{DEADLINE, Pty, Scratch, binary, free_port, has};
 
 fn serve(world: &Scratch, size: (u16, u16), port: u16) -> Pty {
     let listen = format!("127.0.0.1:{port}");
@@ -207,6 +207,62 @@ fn a_client_is_told_that_its_server_leaves() {
     client.shows("big.bin");
     client.keys("q");
     assert!(client.end().success());
+}
+
+/// Starts what is named on a terminal, takes the terminal away, and tells how much of a
+/// processor that takes (in hundredths of a second, of one and a half) and whether it serves.
+const HANGUP: &str = r#"
+import fcntl, os, pty, select, socket, struct, sys, termios, time
+pid, fd = pty.fork()
+if pid == 0:
+    time.sleep(0.2)
+    os.execv(sys.argv[2], sys.argv[2:])
+fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+seen = b""
+while b"connections" not in seen:
+    seen += os.read(fd, 65536)
+end = time.time() + 1
+while time.time() < end:
+    if select.select([fd], [], [], 0.1)[0]:
+        os.read(fd, 65536)
+os.close(fd)
+time.sleep(0.7)
+def ticks():
+    with open(f"/proc/{pid}/stat") as stat:
+        return sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13]))
+before = ticks()
+time.sleep(1.5)
+spent = ticks() - before
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+peer.sendall(bytes.fromhex("497E1000000008A200810101626D65"))
+serves = peer.recv(3)[:2] == bytes.fromhex("497E")
+os.kill(pid, 15)
+status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+print(spent, serves, status)
+"#;
+
+#[test]
+fn a_server_whose_terminal_died_serves_on_and_rests() {
+    if !has("python3") {
+        return;
+    }
+    let world = Scratch::new("hangup");
+    world.file("srv/a.txt", b"a");
+    let port = free_port();
+    let out = std::process::Command::new("python3")
+        .args(["-c", HANGUP, &port.to_string()])
+        .arg(binary())
+        .args(["serve", "srv", "--listen", &format!("127.0.0.1:{port}")])
+        .current_dir(&world.0)
+        .env("TERM", "xterm-256color")
+        .env("FERRYDECK_STATE_DIR", world.0.join("state"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout);
+    let mut words = said.split_whitespace();
+    let spent: u32 = words.next().unwrap().parse().unwrap();
+    assert!(spent < 30, "{said}");
+    assert_eq!(words.collect::<Vec<_>>(), ["True", "0"], "{said}");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::io::{self, BufWriter, Stdout, Write};
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
+use std::os::fd::IntoRawFd as _;
 use std::panic::{self, PanicHookInfo};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -49,6 +50,20 @@ pub struct Terminal {
     // Never dropped: ratatui's `Drop` writes to stderr when the terminal is dead,
     // and `eprintln!` panics when that is dead too.
     inner: ManuallyDrop<Inner>,
+}
+
+/// Puts a pipe that never speaks in the place of a terminal that is dead.
+///
+/// What reads keys is a thread of crossterm's: at a terminal that hung up it reads its end
+/// over and over, and takes a processor for itself as long as the program lives.
+pub fn deafen() {
+    let pipe = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC);
+    if let Ok((silent, speaker)) = pipe
+        && rustix::stdio::dup2_stdin(&silent).is_ok()
+    {
+        // Open for good: were it closed, the pipe would have an end as well.
+        let _ = speaker.into_raw_fd();
+    }
 }
 
 /// Takes the terminal: raw mode, alternate screen, mouse, bracketed paste.
