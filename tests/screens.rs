@@ -217,26 +217,28 @@ pid, fd = pty.fork()
 if pid == 0:
     time.sleep(0.2)
     os.execv(sys.argv[2], sys.argv[2:])
-fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
-seen = b""
-while b"connections" not in seen:
-    seen += os.read(fd, 65536)
-end = time.time() + 1
-while time.time() < end:
-    if select.select([fd], [], [], 0.1)[0]:
-        os.read(fd, 65536)
-os.close(fd)
-time.sleep(0.7)
 def ticks():
     with open(f"/proc/{pid}/stat") as stat:
         return sum(map(int, stat.read().rsplit(")", 1)[1].split()[11:13]))
-before = ticks()
-time.sleep(1.5)
-spent = ticks() - before
-peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-peer.sendall(bytes.fromhex("497E1000000008A200810101626D65"))
-serves = peer.recv(3)[:2] == bytes.fromhex("497E")
-os.kill(pid, 15)
+try:
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 36, 120, 0, 0))
+    seen = b""
+    while b"connections" not in seen:
+        seen += os.read(fd, 65536)
+    end = time.time() + 1
+    while time.time() < end:
+        if select.select([fd], [], [], 0.1)[0]:
+            os.read(fd, 65536)
+    os.close(fd)
+    time.sleep(0.7)
+    before = ticks()
+    time.sleep(1.5)
+    spent = ticks() - before
+    peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+    peer.sendall(bytes.fromhex("497E1000000008A200810101626D65"))
+    serves = peer.recv(3)[:2] == bytes.fromhex("497E")
+finally:
+    os.kill(pid, 15)
 status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 print(spent, serves, status)
 "#;

@@ -694,14 +694,24 @@ async fn a_file_takes_the_lines_that_another_gives_back() {
         ..Means::default()
     };
     let mut bench = Bench::by(Dialect::Deck, addr, OnClash::Fail, means);
-    bench.fetch(&["a", "b"]);
-    let begun = |what: &What| match what {
-        What::TransferStarted(started) if started.path.as_str() == Some("b") => {
-            Some(Arc::clone(started))
+    let begun = |name: &'static str| {
+        move |what: &What| match what {
+            What::TransferStarted(started) if started.path.as_str() == Some(name) => {
+                Some(Arc::clone(started))
+            }
+            _ => None,
         }
-        _ => None,
     };
-    let started = bench.hears(begun).await;
+    bench.fetch(&["a"]);
+    let first = bench.hears(begun("a")).await;
+    let all = async {
+        while first.progress.streams() < 4 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    };
+    timeout(DEADLINE, all).await.unwrap();
+    bench.fetch(&["b"]);
+    let started = bench.hears(begun("b")).await;
     let seen = tokio::spawn(async move {
         let mut seen = Vec::new();
         while started.progress.done() < 130 << 20 {
