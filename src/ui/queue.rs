@@ -373,30 +373,22 @@ fn total(buf: &mut Buffer, line: Rect, slots: &[Slot<Part>], model: &Model, them
     let all = format::count((queue.len() - counts.cancelled) as u64);
     for slot in slots {
         let place = paint::part(line, slot.x, slot.width);
-        match slot.field {
-            Part::Name => {
-                let words = format!("total  {well} of {all}");
-                paint::put(buf, place, &words, theme.strong());
-            }
-            Part::Bar => table::bar(buf, place, ratio, theme.good()),
-            Part::Percent => {
-                paint::put(buf, place, &format::percent(ratio), theme.strong());
-            }
-            Part::Done => {
-                let words = format!("{} /", format::size(done));
-                paint::put(buf, place, &words, theme.strong());
-            }
-            Part::Size => {
-                paint::put(buf, place, &format::size(size), theme.strong());
-            }
-            Part::Rate => {
-                paint::put(buf, place, &format::rate(rate), theme.strong());
-            }
+        let words = match slot.field {
+            Part::Name => format!("total  {well} of {all}"),
+            Part::Percent => format::percent(ratio),
+            Part::Done => format!("{} /", format::size(done)),
+            Part::Size => format::size(size),
+            Part::Rate => format::rate(rate),
             Part::Eta => {
                 let eta = model::eta(done, Some(size), rate).filter(|_| rate > 0.0);
-                paint::put(buf, place, &format::clock(eta), theme.strong());
+                format::clock(eta)
             }
-            Part::More => {}
-        }
+            Part::Bar => {
+                table::bar(buf, place, ratio, theme.good());
+                continue;
+            }
+            Part::More => continue,
+        };
+        paint::put(buf, place, &words, theme.strong());
     }
 }

@@ -11,13 +11,12 @@ mod loaded;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use self::given_up::{SILENCE, Stops, given_up, is_given_up, let_go};
+use self::given_up::{SILENCE, Stops, given_up, is_given_up, let_go, wait};
 use self::loaded::{Loaded, read};
 use super::Teller;
 use super::busy::{Busy, drips};
@@ -137,19 +136,7 @@ impl Sheaf {
             for ear in &*left {
                 self.teller.of(ear.job).waiting(&failure, 0);
             }
-            self.pause(left, pause).await;
-        }
-    }
-
-    /// Waits before the server is tried again, with those that are not given up meanwhile.
-    async fn pause(&self, left: &mut VecDeque<Ear>, pause: Duration) {
-        let until = Instant::now() + pause;
-        while !left.is_empty() {
-            let stops = Stops::of(&*left);
-            tokio::select! {
-                () = sleep_until(until) => return,
-                _ = stops.given_up() => let_go(left, &self.teller),
-            }
+            wait(left, pause, &self.teller).await;
         }
     }
 

@@ -16,11 +16,11 @@ use super::keep::Gate;
 use super::leave::lost;
 use super::receive::{Unkept, at_work};
 use super::right::Right;
-use super::store::corrupt;
+use super::store::{begin_transfer, corrupt, cut_off};
 use super::tell::{stored_words, tell_refusal, tell_request};
 use super::{Over, Talk};
-use crate::entity::{Direction, Outcome, Phase, RemotePath, Rights, Root};
-use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
+use crate::entity::{Outcome, Phase, RemotePath, Rights, Root};
+use crate::net::hub::{ConnGuard, XferGuard};
 use crate::net::store::Denied;
 use crate::net::store::landing::Batch;
 use crate::net::tree::hash_small;
@@ -80,7 +80,7 @@ impl Talk {
         let mut next = Some(first);
         let mut bytes = 0;
         while let Some(order) = next.take() {
-            let xfer = allowed.then(|| begin_transfer(guard, codec, &order));
+            let xfer = allowed.then(|| begin_transfer(guard, codec, &order, 0, None));
             bytes += order.size;
             let one = match self.take_small(guard, codec, order, xfer.as_ref()).await {
                 Ok(one) => one,
@@ -253,27 +253,9 @@ impl Talk {
     }
 }
 
-fn begin_transfer(guard: &ConnGuard, codec: &dyn ServerCodec, order: &Order) -> XferGuard {
-    guard.start(TransferOrder {
-        job: None,
-        dialect: codec.dialect(),
-        direction: Direction::In,
-        proof: order.proof(),
-        path: order.path.clone(),
-        size: Some(order.size),
-        offset: 0,
-        range: None,
-    })
-}
-
 fn fail(xfers: impl Iterator<Item = XferGuard>, over: &Over) {
-    let (cause, detail) = match over {
-        Over::Failed(cause, detail) => (*cause, detail.as_str()),
-        Over::Malformed(malformed) => (malformed.cause, malformed.detail.as_str()),
-        _ => return,
-    };
     for xfer in xfers {
-        xfer.end(Outcome::Failed, cause, detail);
+        cut_off(xfer, over);
     }
 }
 

@@ -2,18 +2,16 @@
 //!
 //! The other one has announced the file and lands it; here come some of its blocks, and
 //! they are this connection's alone for as long as it runs. It knows the codec's words
-//! and a [`Joint`]; it must never know the file's place, and it ends with the upload.
+//! and an upload in several hands (`joint`); it must never know the file's place, and it ends with the upload.
 
 use std::sync::Arc;
 
 use super::incoming::Order;
-use super::joint::Joint;
 use super::pieces::{Beside, Part, Stream};
 use super::right::Right;
-use super::store::cut_off;
+use super::store::{begin_transfer, cut_off};
 use super::{Over, Talk};
-use crate::entity::Direction;
-use crate::net::hub::{ConnGuard, TransferOrder, XferGuard};
+use crate::net::hub::ConnGuard;
 use crate::net::store::Denied;
 use crate::net::tree::BLOCK;
 use crate::net::wire::codec::{After, Refusal, Reply, ServerCodec, Span};
@@ -32,6 +30,10 @@ impl Talk {
             let whole = joint.whole().cloned().ok_or_else(no_upload)?;
             // Its hand is taken before it is said what is wanted of it.
             let hand = joint.hold(share).ok_or_else(in_hand)?;
+            // Looked at with the hand on it: an end that comes later waits for that.
+            if joint.is_over() {
+                return Err(no_upload());
+            }
             Ok((joint, whole, hand))
         });
         let (joint, whole, _hand) = match found {
@@ -40,7 +42,10 @@ impl Talk {
         };
         let beside = Beside::new(whole);
         let blocks = joint.here(share);
-        let xfer = begin_transfer(guard, codec, &order, &joint, share);
+        let from = share.first * BLOCK;
+        let until = from + joint.bytes(&[share]);
+        let offset = from + joint.bytes(&blocks);
+        let xfer = begin_transfer(guard, codec, &order, offset, Some((from, until)));
         self.last = Some(Arc::clone(xfer.started()));
         let stream = Stream {
             joint: &joint,
@@ -62,31 +67,12 @@ impl Talk {
                 self.say(guard, codec, &Reply::Done).await
             }
             Ok(Err(no)) => self.turn_down(guard, codec, xfer, no).await,
-            Err(over) => Err(cut_off(xfer, over)),
+            Err(over) => {
+                cut_off(xfer, &over);
+                Err(over)
+            }
         }
     }
-}
-
-fn begin_transfer(
-    guard: &ConnGuard,
-    codec: &dyn ServerCodec,
-    order: &Order,
-    joint: &Joint,
-    share: Span,
-) -> XferGuard {
-    let from = share.first * BLOCK;
-    let until = from + joint.bytes(&[share]);
-    let here = joint.bytes(&joint.here(share));
-    guard.start(TransferOrder {
-        job: None,
-        dialect: codec.dialect(),
-        direction: Direction::In,
-        proof: order.proof(),
-        path: order.path.clone(),
-        size: Some(order.size),
-        offset: from + here,
-        range: Some((from, until)),
-    })
 }
 
 fn no_upload() -> Denied {

@@ -86,7 +86,9 @@ impl Talk {
         };
         self.recheck(guard, codec, &incoming).await?;
         let blocks = incoming.here();
-        let xfer = begin_transfer(guard, codec, &incoming);
+        let here = incoming.joint.bytes(&blocks);
+        let xfer = begin_transfer(guard, codec, &incoming.order, here, None);
+        xfer.started().progress.verify(here);
         // Before the answer: who has heard it may bring shares.
         incoming.open(xfer.started());
         self.last = Some(Arc::clone(xfer.started()));
@@ -97,7 +99,10 @@ impl Talk {
         self.last = None;
         match verdict {
             Ok(verdict) => self.tell(guard, codec, incoming, xfer, verdict).await,
-            Err(over) => Err(cut_off(xfer, over)),
+            Err(over) => {
+                cut_off(xfer, &over);
+                Err(over)
+            }
         }
     }
 
@@ -334,30 +339,36 @@ impl Talk {
     }
 }
 
-fn begin_transfer(guard: &ConnGuard, codec: &dyn ServerCodec, incoming: &Incoming) -> XferGuard {
-    let here = incoming.joint.bytes(&incoming.here());
-    let xfer = guard.start(TransferOrder {
+/// Begins the transfer of what a peer stores, or of a stretch of it.
+pub(super) fn begin_transfer(
+    guard: &ConnGuard,
+    codec: &dyn ServerCodec,
+    order: &Order,
+    offset: u64,
+    range: Option<(u64, u64)>,
+) -> XferGuard {
+    guard.start(TransferOrder {
         job: None,
         dialect: codec.dialect(),
         direction: Direction::In,
-        proof: incoming.order.proof(),
-        path: incoming.order.path.clone(),
-        size: Some(incoming.order.size),
-        offset: here,
-        range: None,
-    });
-    xfer.started().progress.verify(here);
-    xfer
+        proof: order.proof(),
+        path: order.path.clone(),
+        size: Some(order.size),
+        offset,
+        range,
+    })
 }
 
-/// The connection came to its end within a payload: so did the transfer.
-pub(super) fn cut_off(xfer: XferGuard, over: Over) -> Over {
-    if let Over::Failed(cause, detail) = &over {
-        xfer.end(Outcome::Failed, cause, detail);
-    } else if let Over::Malformed(malformed) = &over {
-        xfer.end(Outcome::Failed, malformed.cause, &malformed.detail);
+/// The connection came to its end within a payload: so did the transfer. Of other ends
+/// its guard tells.
+pub(super) fn cut_off(xfer: XferGuard, over: &Over) {
+    match over {
+        Over::Failed(cause, detail) => xfer.end(Outcome::Failed, cause, detail),
+        Over::Malformed(malformed) => {
+            xfer.end(Outcome::Failed, malformed.cause, &malformed.detail);
+        }
+        _ => {}
     }
-    over
 }
 
 pub(super) fn given_up(refusal: Refusal) -> Denied {

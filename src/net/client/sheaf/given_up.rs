@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Ear;
@@ -58,4 +58,16 @@ pub(super) fn let_go(left: &mut VecDeque<Ear>, teller: &Teller) {
         }
         !stops
     });
+}
+
+/// Waits before the server is tried again, with those that are not given up meanwhile.
+pub(super) async fn wait(left: &mut VecDeque<Ear>, pause: Duration, teller: &Teller) {
+    let until = Instant::now() + pause;
+    while !left.is_empty() {
+        let stops = Stops::of(&*left);
+        tokio::select! {
+            () = sleep_until(until) => return,
+            _ = stops.given_up() => let_go(left, teller),
+        }
+    }
 }

@@ -60,6 +60,21 @@ enum Block {
     Open,
 }
 
+/// What a client may ask; the first two come before a greeting is answered.
+const ASKED: [Type; 11] = [
+    Type::Hello,
+    Type::Prove,
+    Type::List,
+    Type::Stat,
+    Type::Get,
+    Type::Tree,
+    Type::Put,
+    Type::Mkdir,
+    Type::Rename,
+    Type::Delete,
+    Type::Ping,
+];
+
 impl Server {
     /// A fresh one for `deck` or `deck+tls`.
     pub fn over(dialect: Dialect) -> Self {
@@ -74,30 +89,8 @@ impl Server {
             _ if self.is_payload_due() => self.intake.map_or(&[], |intake| intake.due()),
             (Greeting::Awaited, Cover::Open) => &[Type::Hello],
             (Greeting::Awaited, Cover::Tls) => &[Type::Hello, Type::Prove],
-            (Greeting::Heard | Greeting::Answered, _) => &[
-                Type::List,
-                Type::Stat,
-                Type::Get,
-                Type::Tree,
-                Type::Put,
-                Type::Mkdir,
-                Type::Rename,
-                Type::Delete,
-                Type::Ping,
-            ],
-            (Greeting::Denied, _) => &[
-                Type::Hello,
-                Type::Prove,
-                Type::List,
-                Type::Stat,
-                Type::Get,
-                Type::Tree,
-                Type::Put,
-                Type::Mkdir,
-                Type::Rename,
-                Type::Delete,
-                Type::Ping,
-            ],
+            (Greeting::Heard | Greeting::Answered, _) => ASKED.get(2..).unwrap_or_default(),
+            (Greeting::Denied, _) => &ASKED,
             (Greeting::Foreign, _) => &[],
         }
     }
